@@ -1,0 +1,196 @@
+"""What people may ask for, checked field by field before anything is stored or sent."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import UserCreationForm
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from . import links, services
+from .luma import schema
+from .models import User, Video
+from .validators import CleanFrame, clean_frame
+
+TIMEOUT_MIN, TIMEOUT_MAX = 60, 1800
+FRAME_TYPES = "image/jpeg,image/png,image/webp,image/heic,image/heif"
+
+
+def new_submission() -> uuid.UUID:
+    """A fresh identity for a form that is about to be shown."""
+    return uuid.uuid4()
+
+
+class FrameField(forms.FileField):
+    """An image; cleans to a `CleanFrame`."""
+
+    widget = forms.FileInput(attrs={"accept": FRAME_TYPES})
+
+    def clean(self, data: Any, initial: Any = None) -> CleanFrame | None:
+        file = super().clean(data, initial)
+        return clean_frame(file, file.size) if file else None
+
+
+class LinkField(forms.CharField):
+    """An address that the provider will fetch; never fetched by us."""
+
+    widget = forms.URLInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=2000, required=kwargs.pop("required", False), **kwargs)
+
+    def clean(self, value: Any) -> str:
+        link = str(super().clean(value))
+        if link and not links.acceptable(link):
+            raise ValidationError(
+                _("Give a public web address that begins with https:// (or http://), without a password in it."),
+                code="link",
+            )
+        return link
+
+
+class PromptField(forms.CharField):
+    """A line break counts once, as it does in the browser."""
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(str(value).replace("\r\n", "\n") if value else value)
+
+
+class SubmissionForm(forms.Form):
+    """What generating and extending have in common."""
+
+    prompt = PromptField(
+        label=_("Prompt"),
+        max_length=schema.PROMPT_MAX,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": _("Describe the video that you want.")},
+    )
+    end_image = FrameField(label=_("End frame"), required=False)
+    end_image_url = LinkField(label=_("or its address"))
+    loop = forms.BooleanField(label=_("Loop"), required=False, help_text=_("The end flows back into the start."))
+    enhancement = forms.BooleanField(
+        label=_("Enhance the prompt"), required=False, initial=True, help_text=_("Luma fills in detail by itself.")
+    )
+    timeout = forms.IntegerField(
+        label=_("Time limit"),
+        required=False,
+        initial=schema.TIMEOUT_DEFAULT,
+        min_value=TIMEOUT_MIN,
+        max_value=TIMEOUT_MAX,
+        help_text=_("Seconds until Luma gives up."),
+    )
+    submission = forms.UUIDField(widget=forms.HiddenInput, initial=new_submission, required=False)
+
+    action = "generate"
+
+    def clean_prompt(self) -> str:
+        return schema.text(self.cleaned_data["prompt"], schema.PROMPT_MAX) or self._no_prompt()
+
+    def clean_timeout(self) -> int:
+        return self.cleaned_data["timeout"] or schema.TIMEOUT_DEFAULT
+
+    def clean_submission(self) -> uuid.UUID:
+        # A form without one comes from a script: each such request stands for itself.
+        return self.cleaned_data["submission"] or new_submission()
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for side in ("start", "end"):
+            self._check_frame(side, data)
+        if data.get("loop") and (data.get("end_image") or data.get("end_image_url")):
+            self.add_error("loop", _("A loop ends where it starts: remove the end frame, or switch the loop off."))
+        return data
+
+    def save(self, owner: User) -> tuple[Any, bool]:
+        """Store the frames and the generation; see `services.submit` for what is answered and raised."""
+        data = self.cleaned_data
+        frames = {
+            f"{side}_frame_id": services.keep_frame(owner, data[f"{side}_image"]).pk
+            for side in ("start", "end")
+            if data.get(f"{side}_image")
+        }
+        asked = services.Asked(
+            prompt=data["prompt"],
+            action=self.action,
+            aspect_ratio=data.get("aspect_ratio", ""),
+            loop=data["loop"],
+            enhancement=data["enhancement"],
+            timeout=data["timeout"],
+            start_image_url=data.get("start_image_url", ""),
+            end_image_url=data["end_image_url"],
+            **frames,
+            **self._source(),
+        )
+        return services.submit(owner, asked, data["submission"])
+
+    def _source(self) -> dict[str, Any]:
+        return {}
+
+    def _check_frame(self, side: str, data: dict[str, Any]) -> None:
+        file, link = data.get(f"{side}_image"), data.get(f"{side}_image_url")
+        if file and link:
+            self.add_error(f"{side}_image_url", _("Give either a file or an address, not both."))
+        elif file and services.frame_route() is None:
+            self.add_error(
+                f"{side}_image",
+                _(
+                    "The provider can't fetch uploaded frames from this site yet. The operator can set "
+                    "PUBLIC_BASE_URL or ACEDATACLOUD_PLATFORM_TOKEN; until then, give the image's address."
+                ),
+            )
+
+    def _no_prompt(self) -> str:
+        raise ValidationError(_("Describe the video that you want."), code="required")
+
+
+class GenerateForm(SubmissionForm):
+    """A new video."""
+
+    aspect_ratio = forms.ChoiceField(
+        label=_("Shape"),
+        choices=[(r, r) for r in schema.ASPECT_RATIOS],
+        initial=schema.ASPECT_RATIO_DEFAULT,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    start_image = FrameField(label=_("Start frame"), required=False)
+    start_image_url = LinkField(label=_("or its address"))
+
+    def clean_aspect_ratio(self) -> str:
+        return self.cleaned_data["aspect_ratio"] or schema.ASPECT_RATIO_DEFAULT
+
+
+class ExtendForm(SubmissionForm):
+    """Continue one of the user's own videos."""
+
+    action = "extend"
+
+    def __init__(self, *args: Any, source: Video, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.source = source
+
+    def _source(self) -> dict[str, Any]:
+        return {"source_id": self.source.pk}
+
+
+class ExtendByLinkForm(SubmissionForm):
+    """Continue a video that lies anywhere."""
+
+    action = "extend"
+    video_url = LinkField(label=_("Video link"), required=True)
+
+    field_order = ("video_url", "prompt")
+
+    def _source(self) -> dict[str, Any]:
+        return {"source_url": self.cleaned_data["video_url"]}
+
+
+class SignupForm(UserCreationForm):
+    """An account of one's own."""
+
+    class Meta:
+        model = User
+        fields = ("username", "email")

@@ -1,0 +1,1 @@
+"""The provider, AceDataCloud's Luma API. Imports no Django."""

@@ -1,0 +1,41 @@
+"""The only orchestration: what happens to a generation, step by step.
+
+Services change rows and never enqueue. A row that needs work says so by `next_check_at`; whoever
+called a service wakes the worker through `videos.tasks`. Every step may run twice, in several
+processes; the paid POST alone may not, and `submitting` guards it.
+"""
+
+from .asking import Asked, LimitReached, delete, keep_frame, left_today, resubmit, retry, submit
+from .bringing import bring_home
+from .confirming import confirm_due
+from .following import ask_due
+from .provider import frame_route
+from .reconciling import advance, ask_now, beat, due_rows, mark_failed, oldest_due, reconcile, store_again
+from .results import apply_result, take_callback
+from .submitting import submit_due
+
+__all__ = [
+    "Asked",
+    "LimitReached",
+    "advance",
+    "apply_result",
+    "ask_due",
+    "ask_now",
+    "beat",
+    "bring_home",
+    "confirm_due",
+    "delete",
+    "due_rows",
+    "frame_route",
+    "keep_frame",
+    "left_today",
+    "mark_failed",
+    "oldest_due",
+    "reconcile",
+    "resubmit",
+    "retry",
+    "store_again",
+    "submit",
+    "submit_due",
+    "take_callback",
+]

@@ -1,0 +1,117 @@
+"""Finished videos come home: when to fetch, with which link, and when to stop trying."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import timedelta
+
+from django.utils import timezone
+
+from .. import links, storing
+from ..luma import schema
+from ..luma.errors import LumaError
+from ..models import Generation, Video
+from ..states import State
+from . import provider
+from .results import apply_result
+from .submitting import LEASE
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = (5, 15, 60, 300, 3600)
+"""Seconds; the last one repeats."""
+GONE_MOST = 5
+"""So many fresh links may lead nowhere before the video counts as expired at the provider."""
+LINKS_LIVE = timedelta(days=40)
+"""Provider links die after about 30 days: later than this nothing is worth another try."""
+
+
+def bring_home(pk: uuid.UUID) -> bool:
+    """Store the video of a completed generation, if it is due; whether this call worked on it."""
+    now = timezone.now()
+    if not Generation.objects.filter(state=State.COMPLETED).claim(pk, now, LEASE):
+        return False
+    video = Generation.objects.select_related("video").get(pk=pk).video
+    if video is None or video.at_rest:
+        Generation.objects.filter(pk=pk).update(next_check_at=None)
+        return True
+    if not video.link_vouched and not links.listed(video.video_url):
+        _ask_for_link(pk)
+        video.refresh_from_db()
+    try:
+        if not video.link_vouched and not links.listed(video.video_url):
+            raise storing.Later("the provider has not confirmed the link yet")
+        stored = storing.fetch(video.pk, video.video_url, keep_alive=lambda: _renew(pk))
+    except storing.Gone as fault:
+        _gone(pk, video, str(fault))
+    except storing.Later as fault:
+        _later(pk, video, str(fault))
+    else:
+        _home(pk, video, stored)
+    return True
+
+
+def _ask_for_link(pk: uuid.UUID) -> None:
+    task_id = Generation.objects.values_list("task_id", flat=True).get(pk=pk)
+    if not task_id:
+        return
+    try:
+        provider.wait_for_turn()
+        task = provider.client().retrieve(task_id)
+    except LumaError as fault:
+        logger.warning("generation %s: no fresh link, %s", pk, fault.message)
+        return
+    if task is not None and isinstance(task.reading, schema.Completed):
+        apply_result(pk, task.reading, "asked")
+
+
+def _renew(pk: uuid.UUID) -> None:
+    Generation.objects.filter(pk=pk, state=State.COMPLETED).update(next_check_at=timezone.now() + LEASE)
+
+
+def _home(pk: uuid.UUID, video: Video, stored: storing.Stored) -> None:
+    now = timezone.now()
+    fresh = Video.objects.filter(pk=video.pk, stored_at__isnull=True).update(
+        file=stored.file,
+        poster=stored.poster,
+        width=stored.width,
+        height=stored.height,
+        duration=stored.duration,
+        size=stored.size,
+        stored_at=now,
+        expired_at=None,
+        store_error="",
+    )
+    Generation.objects.filter(pk=pk).update(next_check_at=None, tries=0)
+    if fresh:
+        logger.info("generation %s: stored, %d bytes", pk, stored.size)
+
+
+def _gone(pk: uuid.UUID, video: Video, reason: str) -> None:
+    row = Generation.objects.get(pk=pk)
+    if row.tries + 1 >= GONE_MOST:
+        Video.objects.filter(pk=video.pk, stored_at__isnull=True).update(
+            expired_at=timezone.now(), store_error=reason[:300]
+        )
+        Generation.objects.filter(pk=pk).update(next_check_at=None)
+        logger.error("generation %s: given up storing, %s", pk, reason)
+        return
+    _ask_for_link(pk)
+    Generation.objects.filter(pk=pk).update(tries=row.tries + 1)
+    _put_off(pk, video, reason)
+
+
+def _later(pk: uuid.UUID, video: Video, reason: str) -> None:
+    if timezone.now() - video.created_at > LINKS_LIVE:
+        Generation.objects.filter(pk=pk).update(tries=GONE_MOST)
+        _gone(pk, video, reason)
+        return
+    _put_off(pk, video, reason)
+
+
+def _put_off(pk: uuid.UUID, video: Video, reason: str) -> None:
+    wait = RETRY_AFTER[min(video.store_tries, len(RETRY_AFTER) - 1)]
+    Video.objects.filter(pk=video.pk).update(store_tries=video.store_tries + 1, store_error=reason[:300])
+    Generation.objects.filter(pk=pk).update(next_check_at=timezone.now() + timedelta(seconds=wait))
+    logger.warning("generation %s: not stored yet, %s", pk, reason)

@@ -1,0 +1,74 @@
+"""The client as this site is set up, its turn to ask, and the way that frames reach the provider."""
+
+from __future__ import annotations
+
+import mimetypes
+import time
+from datetime import timedelta
+from typing import Literal
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db.models import Q
+from django.utils import timezone
+
+from .. import links
+from ..luma.client import LumaClient
+from ..models import Frame, Site
+
+ASK_INTERVAL = timedelta(seconds=1.05)
+"""The provider wants fewer than one request a second about tasks, per token."""
+
+FrameRoute = Literal["bucket", "site", "upload"]
+
+sleep = time.sleep
+
+
+def client() -> LumaClient:
+    """A client with the site's tokens and addresses."""
+    return LumaClient(
+        settings.ACEDATACLOUD_API_TOKEN,
+        settings.ACEDATACLOUD_API_BASE_URL,
+        platform_token=settings.ACEDATACLOUD_PLATFORM_TOKEN,
+        platform_base_url=settings.ACEDATACLOUD_PLATFORM_BASE_URL,
+    )
+
+
+def wait_for_turn() -> None:
+    """Return when all processes together have left the provider alone for `ASK_INTERVAL`."""
+    while True:
+        now = timezone.now()
+        free = Q(next_ask_at__isnull=True) | Q(next_ask_at__lte=now) | Q(next_ask_at__gt=now + 60 * ASK_INTERVAL)
+        if Site.objects.filter(free).update(next_ask_at=now + ASK_INTERVAL):
+            return
+        sleep(0.2)
+
+
+def frame_route() -> FrameRoute | None:
+    """How an uploaded frame reaches the provider; None where no way is set up."""
+    if settings.AWS_STORAGE_BUCKET_NAME:
+        return "bucket"
+    if settings.PUBLIC_BASE_URL:
+        return "site"
+    if settings.ACEDATACLOUD_PLATFORM_TOKEN:
+        return "upload"
+    return None
+
+
+def frame_link(frame: Frame) -> str:
+    """A link by which the provider can fetch `frame`, for one request.
+
+    May upload it, and so raise any `LumaError`; raises `LookupError` where `frame_route` is None,
+    `OSError` where the file can't be read.
+    """
+    route = frame_route()
+    name = str(frame.file)
+    if route == "bucket":
+        return str(default_storage.url(name))
+    if route == "site":
+        return links.signed_file_url(name)
+    if route == "upload":
+        with default_storage.open(name) as file:
+            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            return client().upload(file, name.rpartition("/")[2], kind)
+    raise LookupError("no way to hand a frame to the provider")

@@ -1,0 +1,235 @@
+"""Bring one file home, or say `Gone` or `Later`. Moves no state.
+
+The link is hostile: the name is looked up once, private addresses are refused, the connection goes
+to that very address, each redirect is judged anew, the size is bounded, and what arrives must be a
+playable MP4 before it gets a name that anybody can see.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import av
+import certifi
+import urllib3
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from urllib3.exceptions import HTTPError
+
+from . import links
+from .luma import schema
+
+logger = logging.getLogger(__name__)
+
+REDIRECTS_MOST = 5
+CHUNK = 256 * 1024
+CONNECT_SECONDS = 5
+STALL_SECONDS = 30
+TOTAL_SECONDS = 30 * 60
+KEEP_ALIVE_SECONDS = 20
+SIDE_MOST = 8192
+LEFTOVER_SECONDS = 24 * 3600
+
+
+class Gone(Exception):
+    """What the link leads to is no video of ours: only a fresh link can help."""
+
+
+class Later(Exception):
+    """The network or this machine was at fault: the same link may do."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A video at home. Names in the storage; sides in pixels, duration in seconds, size in bytes."""
+
+    file: str
+    poster: str
+    width: int
+    height: int
+    duration: float | None
+    size: int
+
+
+def fetch(key: uuid.UUID, link: str, keep_alive: Callable[[], None] = lambda: None) -> Stored:
+    """Download `link`, check it, and store it with a poster under names made of `key`.
+
+    `keep_alive` is called now and then while bytes arrive. Raises `Gone` or `Later`; then nothing is
+    left behind.
+    """
+    try:
+        incoming = _incoming_folder()
+        with tempfile.TemporaryDirectory(dir=incoming) as folder:
+            path = Path(folder) / "video.mp4"
+            poster = Path(folder) / "poster.jpg"
+            size = _download(link, path, keep_alive)
+            width, height, duration = _inspect(path, poster)
+            keep_alive()
+            return Stored(
+                file=_put(path, f"videos/{key}.mp4"),
+                poster=_put(poster, f"posters/{key}.jpg"),
+                width=width,
+                height=height,
+                duration=duration,
+                size=size,
+            )
+    except OSError as fault:
+        raise Later(f"this machine could not keep it ({fault.strerror or type(fault).__name__})") from fault
+
+
+def _incoming_folder() -> Path:
+    """A folder on the same disk as local media, so that moving a file into place is one step."""
+    folder: Path = settings.DATA_DIR / "incoming"
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in folder.iterdir():
+        with suppress(OSError):
+            if time.time() - entry.stat().st_mtime > LEFTOVER_SECONDS:
+                shutil.rmtree(entry, ignore_errors=True)
+    return folder
+
+
+def _put(path: Path, name: str) -> str:
+    # An earlier try that was killed may have left a file by this name; no row knows of it.
+    if default_storage.exists(name):
+        default_storage.delete(name)
+    with path.open("rb") as file:
+        return str(default_storage.save(name, _Movable(file, path)))
+
+
+class _Movable(File):  # type: ignore[type-arg]
+    """Lets a local storage rename the file instead of copying it."""
+
+    def __init__(self, file: object, path: Path) -> None:
+        super().__init__(file, path.name)
+        self._path = path
+
+    def temporary_file_path(self) -> str:
+        return str(self._path)
+
+
+def _download(link: str, path: Path, keep_alive: Callable[[], None]) -> int:
+    started = time.monotonic()
+    for _ in range(REDIRECTS_MOST + 1):
+        with closing(_open(link)) as response:
+            if response.status in (301, 302, 303, 307, 308):
+                link = schema.url(urljoin(link, response.headers.get("Location", "")))
+                continue
+            if response.status in (401, 403, 404, 410):
+                raise Gone(f"the link answers {response.status}")
+            if response.status != 200:
+                raise Later(f"the link answers {response.status}")
+            return _receive(response, path, keep_alive, started)
+    raise Gone("the link redirects too often")
+
+
+def _open(link: str) -> urllib3.BaseHTTPResponse:
+    if not schema.url(link):
+        raise Gone("the link is no http address")
+    parts = urlsplit(link)
+    trusted = links.listed_with_port(link)
+    if parts.scheme != "https" and not trusted:
+        raise Gone("the link is not https")
+    host, port = parts.hostname or "", links.port_of(link)
+    address = _address(host, port, trusted)
+    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS)
+    # Connected by address, so that a second look-up can't lead elsewhere; named in TLS and Host.
+    pool: urllib3.HTTPConnectionPool
+    if parts.scheme == "https":
+        pool = urllib3.HTTPSConnectionPool(
+            address,
+            port,
+            timeout=timeout,
+            retries=False,
+            server_hostname=host,
+            assert_hostname=host,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=certifi.where(),
+        )
+    else:
+        pool = urllib3.HTTPConnectionPool(address, port, timeout=timeout, retries=False)
+    target = parts.path or "/"
+    try:
+        return pool.urlopen(
+            "GET",
+            f"{target}?{parts.query}" if parts.query else target,
+            headers={"Host": parts.netloc, "User-Agent": "luma-studio", "Accept-Encoding": "identity"},
+            redirect=False,
+            preload_content=False,
+        )
+    except HTTPError as fault:
+        raise Later(f"the connection failed ({type(fault).__name__})") from fault
+
+
+def _address(host: str, port: int, trusted: bool) -> str:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as fault:
+        raise Later(f"the name {host} could not be looked up") from fault
+    addresses = [str(entry[4][0]) for entry in found]
+    if not trusted and not all(map(links.public_address, addresses)):
+        raise Gone(f"the name {host} leads to a private address")
+    return addresses[0]
+
+
+def _receive(response: urllib3.BaseHTTPResponse, path: Path, keep_alive: Callable[[], None], started: float) -> int:
+    most = settings.LUMA_MAX_VIDEO_BYTES
+    told = response.headers.get("Content-Length", "")
+    expected = int(told) if told.isdecimal() and len(told) < 16 else None
+    if expected is not None and expected > most:
+        raise Gone(f"the file is larger than {most} bytes")
+    size, alive = 0, time.monotonic()
+    try:
+        with path.open("wb") as file:
+            while chunk := response.read(CHUNK):
+                size += len(chunk)
+                if size > most:
+                    raise Gone(f"the file is larger than {most} bytes")
+                file.write(chunk)
+                if time.monotonic() - started > TOTAL_SECONDS:
+                    raise Later("the download took too long")
+                if time.monotonic() - alive > KEEP_ALIVE_SECONDS:
+                    alive = time.monotonic()
+                    keep_alive()
+            file.flush()
+            os.fsync(file.fileno())
+    except HTTPError as fault:
+        raise Later(f"the download broke off ({type(fault).__name__})") from fault
+    if expected is not None and size != expected:
+        raise Later(f"the download broke off after {size} of {expected} bytes")
+    return size
+
+
+def _inspect(path: Path, poster: Path) -> tuple[int, int, float | None]:
+    """(width, height, duration) of the video, its first picture written to `poster`."""
+    with path.open("rb") as file:
+        if file.read(12)[4:8] != b"ftyp":
+            raise Gone("the file is no MP4")
+    try:
+        # The format is fixed: probing would let a playlist make FFmpeg open further files and links.
+        with av.open(str(path), format="mp4") as container:
+            stream = container.streams.video[0]
+            if not (0 < stream.codec_context.width <= SIDE_MOST and 0 < stream.codec_context.height <= SIDE_MOST):
+                raise Gone("the video's sides are absurd")
+            picture = next(container.decode(stream))
+            duration = container.duration / av.time_base if container.duration else None
+            image = picture.to_image()
+    except OSError as fault:
+        if isinstance(fault, av.FFmpegError):
+            raise Gone(f"the file can't be decoded ({type(fault).__name__})") from fault
+        raise
+    except (av.FFmpegError, StopIteration, IndexError, ValueError) as fault:
+        raise Gone(f"the file can't be decoded ({type(fault).__name__})") from fault
+    image.save(poster, "JPEG", quality=85, progressive=True)
+    return image.width, image.height, duration

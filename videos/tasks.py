@@ -1,0 +1,81 @@
+"""huey tasks: thin, each calls one service and wakes the worker for what comes next.
+
+The queue may lose everything: all work is derived from rows, once a minute, by `sweep`.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.utils import timezone
+from huey import crontab
+from huey.contrib.djhuey import HUEY, db_periodic_task, db_task
+
+from . import services
+from .models import Generation
+from .states import State
+
+logger = logging.getLogger(__name__)
+
+SOON_SECONDS = 70
+"""What is due later than this, the sweep finds by itself."""
+
+
+def wake(pk: uuid.UUID) -> None:
+    """Once the present transaction is committed, have a worker look at this generation, and fill slots."""
+    transaction.on_commit(lambda: _enqueue(pk))
+
+
+def _enqueue(pk: uuid.UUID) -> None:
+    try:
+        fill()
+        advance(str(pk))
+    except Exception:
+        # The row says what it needs; without the queue the sweep finds it within a minute.
+        logger.exception("generation %s: the queue can't be reached", pk)
+
+
+@db_task()
+def advance(pk: str) -> None:
+    """Do what one sent generation needs now, and come again for all that were touched."""
+    touched = services.advance(uuid.UUID(pk))
+    again(touched)
+    if touched:
+        fill()
+
+
+@db_task()
+def fill() -> None:
+    """Send queued generations while slots are free."""
+    again(services.submit_due())
+
+
+@db_periodic_task(crontab(minute="*"))
+def sweep() -> None:
+    """Pick up whatever is due and nobody is coming for."""
+    services.beat()
+    for pk in services.due_rows():
+        advance(str(pk))
+    fill()
+
+
+@HUEY.on_startup()
+def start() -> None:
+    """Don't leave what the last run left behind waiting for the minute."""
+    sweep()
+
+
+def again(touched: Iterable[uuid.UUID]) -> None:
+    """Schedule the next step of each generation, where it has one soon."""
+    now = timezone.now()
+    rows = Generation.objects.filter(pk__in=list(touched), next_check_at__isnull=False)
+    for pk, state, due in rows.values_list("pk", "state", "next_check_at"):
+        task, args = (fill, ()) if state == State.QUEUED else (advance, (str(pk),))
+        delay = (due - now).total_seconds()
+        if delay <= 0:
+            task(*args)
+        elif delay <= SOON_SECONDS:
+            task.schedule(args=args, delay=delay)

@@ -1,0 +1,128 @@
+"""Looking: the gallery, one generation, and what changed since."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HTMX_STOP_POLLING
+
+from ..forms import GenerateForm
+from ..models import Generation, GenerationQuerySet
+from ..reading import code_of, request_of, timeline_of
+from .request import StudioRequest, wants_fragment
+
+PAGE = 24
+LIVE_MOST = 200
+"""Cards that one page may ask about at once."""
+
+
+def cards(queryset: GenerationQuerySet) -> GenerationQuerySet:
+    """What a card shows, in one query."""
+    return queryset.select_related("video", "start_frame", "source__generation")
+
+
+@require_GET
+@login_required
+@vary_on_headers("HX-Request")
+def gallery(request: StudioRequest) -> HttpResponse:
+    """The user's generations, newest first; with `after`, the page that follows it."""
+    rows = cards(Generation.objects.shown_to(request.user)).order_by("-created_at", "-id")
+    cursor = read_cursor(request.GET.get("after", ""))
+    if cursor is not None:
+        at, pk = cursor
+        # The first term is redundant; without it SQLite scans the user's whole index.
+        rows = rows.filter(Q(created_at__lte=at) & (Q(created_at__lt=at) | Q(created_at=at, id__lt=pk)))
+    found = list(rows[: PAGE + 1])
+    page = found[:PAGE]
+    context: dict[str, Any] = {
+        "cards": page,
+        "next_url": "?" + urlencode({"after": write_cursor(page[-1])}) if len(found) > PAGE else "",
+        "later_page": cursor is not None,
+    }
+    if wants_fragment(request):
+        return TemplateResponse(request, "videos/_card_list.html", context)
+    context |= {"form": GenerateForm(), "poll": any(card.open for card in page)}
+    return TemplateResponse(request, "videos/gallery.html", context)
+
+
+@require_GET
+@login_required
+def live(request: StudioRequest) -> HttpResponse:
+    """The cards among `seen` (each `<uuid>:<stamp>`) that look different now.
+
+    204 where none does; 286, which ends htmx's polling, once none of them can change any more.
+    """
+    seen: dict[uuid.UUID, str] = {}
+    for entry in request.GET.getlist("seen")[:LIVE_MOST]:
+        key, _, stamp = entry.partition(":")
+        if (pk := read_uuid(key)) is not None:
+            seen[pk] = stamp
+    rows = list(cards(Generation.objects.shown_to(request.user)).filter(pk__in=seen))
+    changed = [row for row in rows if row.stamp != seen[row.pk]]
+    still_open = any(row.open for row in rows)
+    if still_open and not changed:
+        return HttpResponse(status=204)
+    status = 200 if still_open else HTMX_STOP_POLLING
+    return TemplateResponse(request, "videos/_changed_cards.html", {"cards": changed}, status=status)
+
+
+@require_GET
+@login_required
+@vary_on_headers("HX-Request")
+def generation_detail(request: StudioRequest, pk: uuid.UUID) -> HttpResponse:
+    """One generation: state, timeline, request, error, video, source and extensions."""
+    generation = get_object_or_404(cards(Generation.objects.shown_to(request.user)).select_related("end_frame"), pk=pk)
+    if wants_fragment(request):
+        if request.GET.get("seen") == generation.stamp:
+            return HttpResponse(status=204 if generation.open else HTMX_STOP_POLLING)
+    extensions = cards(Generation.objects.shown_to(request.user)).filter(source__isnull=False, source=generation.video)
+    context = {
+        "generation": generation,
+        "timeline": timeline_of(generation),
+        "request_fields": request_of(generation),
+        "code": code_of(generation),
+        "extensions": extensions.order_by("created_at")[:PAGE] if generation.video else [],
+    }
+    whole = not wants_fragment(request)
+    return TemplateResponse(
+        request, "videos/generation_detail.html" if whole else "videos/_generation_detail.html", context
+    )
+
+
+def read_uuid(text: str) -> uuid.UUID | None:
+    """A UUID in its usual spelling, else None."""
+    try:
+        found = uuid.UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None
+
+
+def read_cursor(text: str) -> tuple[datetime, uuid.UUID] | None:
+    """The place that `write_cursor` wrote; None for anything else."""
+    micros, _, key = text.partition("_")
+    pk = read_uuid(key)
+    if pk is None or not micros.isascii() or not micros.isdecimal() or len(micros) > 17:
+        return None
+    seconds, rest = divmod(int(micros), 1_000_000)
+    try:
+        return datetime.fromtimestamp(seconds, tz=timezone.get_default_timezone()).replace(microsecond=rest), pk
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def write_cursor(generation: Generation) -> str:
+    """The place right after `generation`: microseconds since 1970 and its id."""
+    at = generation.created_at
+    return f"{int(at.timestamp()) * 1_000_000 + at.microsecond}_{generation.pk}"
