@@ -1,0 +1,28 @@
+"""The product's settings, deaf to `.env` and to this machine's environment: tests must never spend money."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import tests.environment
+
+tests.environment.clear()
+os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="luma-studio-tests-")
+os.environ["SECRET_KEY"] = "for-tests-alone-" * 4
+
+from lumasite.settings import *  # noqa: E402, F403
+from lumasite.settings import DATA_DIR, HUEY  # noqa: E402
+
+assert isinstance(DATA_DIR, Path)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# Tasks are put in memory and taken out by the tests themselves.
+HUEY = {"name": "tests", "huey_class": "huey.MemoryHuey", "immediate": False, "consumer": HUEY["consumer"]}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+PUBLIC_BASE_URL = "https://studio.example.com"
+ACEDATACLOUD_API_TOKEN = "token-for-tests"
+ACEDATACLOUD_API_BASE_URL = "https://api.provider.example"
+LUMA_RESULT_HOSTS = ["cdn.provider.example"]
+ALLOWED_HOSTS = ["*"]
