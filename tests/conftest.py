@@ -70,5 +70,5 @@ def mp4() -> bytes:
 @pytest.fixture
 def result_server(httpserver, settings):
     """A server of results on this machine, listed with its port."""
-    settings.LUMA_RESULT_HOSTS = [f"127.0.0.1:{httpserver.port}"]
+    settings.LUMA_RESULT_HOSTS = [f"{httpserver.host}:{httpserver.port}"]
     return httpserver

@@ -8,6 +8,8 @@ import tests.environment
 
 tests.environment.clear()
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="luma-studio-tests-")
+# Playwright keeps an event loop running in this thread, which Django would take for asynchronous code.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 os.environ["SECRET_KEY"] = "for-tests-alone-" * 4
 
 from lumasite.settings import *  # noqa: E402, F403
@@ -26,3 +28,5 @@ ACEDATACLOUD_API_TOKEN = "token-for-tests"
 ACEDATACLOUD_API_BASE_URL = "https://api.provider.example"
 LUMA_RESULT_HOSTS = ["cdn.provider.example"]
 ALLOWED_HOSTS = ["*"]
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -127,7 +127,7 @@ def read_result(found: dict[str, Any]) -> Reading:
     data = found.get("data")
     if isinstance(data, dict):
         # Some replies of the platform nest the result, and leave the ids outside.
-        found = {**found, **data}
+        found = {**found, **{name: value for name, value in data.items() if value is not None}}
     task_id = text(found.get("task_id"), _ID_MAX)
     trace_id = text(found.get("trace_id"), _ID_MAX)
     link = url(found.get("video_url"))
@@ -167,11 +167,10 @@ def read_task(found: object) -> Task | None:
     finished_at = _seconds(found.get("finished_at"))
     reading: Reading = Running(task_id)
     if isinstance(response, dict) and response:
-        words = {"trace_id": found.get("trace_id"), **response}
-        words["task_id"] = task_id
-        if finished_at is not None:
-            words["finished_at"] = finished_at
+        words = dict(response) if finished_at is None else {**response, "finished_at": finished_at}
         reading = read_result(words)
+        # The task's own words on who it is hold, whatever its response repeats of them.
+        reading = replace(reading, task_id=task_id, trace_id=reading.trace_id or text(found.get("trace_id"), _ID_MAX))
     request = found.get("request")
     return Task(
         id=task_id,
