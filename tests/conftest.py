@@ -8,7 +8,7 @@ import pytest
 import responses
 from huey.contrib.djhuey import HUEY
 
-from tests import pictures
+from tests import certificates, pictures
 from tests.people import Person
 from tests.provider import FakeProvider
 from videos import services
@@ -72,3 +72,9 @@ def result_server(httpserver, settings):
     """A server of results on this machine, listed with its port."""
     settings.LUMA_RESULT_HOSTS = [f"{httpserver.host}:{httpserver.port}"]
     return httpserver
+
+
+@pytest.fixture(scope="session")
+def own_certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 and cdn.provider.example that no client trusts by itself."""
+    return certificates.make(tmp_path_factory.mktemp("certificate"), "127.0.0.1", "cdn.provider.example")

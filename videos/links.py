@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ FRAME_LINK_SECONDS = 24 * 3600
 """How long the provider may fetch a frame by the link that we sent."""
 
 _SALT = "videos.frame-link"
+_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 
 
 def callback_url(token: str) -> str:
@@ -77,19 +80,20 @@ def acceptable(url: str) -> bool:
 
 
 def _public_name(host: str) -> bool:
-    try:
-        # inet_aton reads what browsers and C libraries read as an address: 127.1, 0x7f000001, 2130706433.
-        return public_address(socket.inet_ntoa(socket.inet_aton(host)))
-    except (OSError, UnicodeError):
-        pass
     if ":" in host:
         return public_address(host)
     try:
-        host = host.encode("idna").decode("ascii")
+        # What is a digit or a dot in any script is one to a resolver too.
+        host = host.encode("idna").decode("ascii").lower().rstrip(".")
     except UnicodeError:
         return False
+    try:
+        # inet_aton reads what browsers and C libraries read as an address: 127.1, 0x7f000001, 2130706433.
+        return public_address(socket.inet_ntoa(socket.inet_aton(host)))
+    except OSError:
+        pass
     labels = host.split(".")
-    if len(labels) < 2 or not all(labels) or len(host) > 253 or labels[-1].isdigit():
+    if len(labels) < 2 or len(host) > 253 or not all(map(_LABEL.fullmatch, labels)) or _NUMBER.fullmatch(labels[-1]):
         return False
     return labels[-1] not in {"localhost", "local", "internal", "lan", "home", "test", "invalid", "onion"} and (
         labels[-2:] != ["home", "arpa"]

@@ -15,7 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -77,14 +77,11 @@ def fetch(key: uuid.UUID, link: str, keep_alive: Callable[[], None] = lambda: No
             size = _download(link, path, keep_alive)
             width, height, duration = _inspect(path, poster)
             keep_alive()
-            return Stored(
-                file=_put(path, f"videos/{key}.mp4"),
-                poster=_put(poster, f"posters/{key}.jpg"),
-                width=width,
-                height=height,
-                duration=duration,
-                size=size,
-            )
+            with ExitStack() as undo:
+                file = _put(path, f"videos/{key}.mp4", undo)
+                picture = _put(poster, f"posters/{key}.jpg", undo)
+                undo.pop_all()
+            return Stored(file, picture, width, height, duration, size)
     except OSError as fault:
         raise Later(f"this machine could not keep it ({fault.strerror or type(fault).__name__})") from fault
 
@@ -100,12 +97,18 @@ def _incoming_folder() -> Path:
     return folder
 
 
-def _put(path: Path, name: str) -> str:
+def _put(path: Path, name: str, undo: ExitStack) -> str:
     # An earlier try that was killed may have left a file by this name; no row knows of it.
     if default_storage.exists(name):
         default_storage.delete(name)
+    undo.callback(_forget, name)
     with path.open("rb") as file:
         return str(default_storage.save(name, _Movable(file, path)))
+
+
+def _forget(name: str) -> None:
+    with suppress(OSError):
+        default_storage.delete(name)
 
 
 class _Movable(File):  # type: ignore[type-arg]
@@ -124,7 +127,7 @@ def _download(link: str, path: Path, keep_alive: Callable[[], None]) -> int:
     for _ in range(REDIRECTS_MOST + 1):
         with closing(_open(link)) as response:
             if response.status in (301, 302, 303, 307, 308):
-                link = schema.url(urljoin(link, response.headers.get("Location", "")))
+                link = _target(link, response.headers.get("Location", ""))
                 continue
             if response.status in (401, 403, 404, 410):
                 raise Gone(f"the link answers {response.status}")
@@ -132,6 +135,13 @@ def _download(link: str, path: Path, keep_alive: Callable[[], None]) -> int:
                 raise Later(f"the link answers {response.status}")
             return _receive(response, path, keep_alive, started)
     raise Gone("the link redirects too often")
+
+
+def _target(link: str, location: str) -> str:
+    try:
+        return urljoin(link, location)
+    except ValueError:
+        return ""
 
 
 def _open(link: str) -> urllib3.BaseHTTPResponse:
@@ -170,6 +180,8 @@ def _open(link: str) -> urllib3.BaseHTTPResponse:
         )
     except HTTPError as fault:
         raise Later(f"the connection failed ({type(fault).__name__})") from fault
+    except UnicodeError as fault:
+        raise Gone("the link is no http address") from fault
 
 
 def _address(host: str, port: int, trusted: bool) -> str:

@@ -17,7 +17,8 @@ FRAME_MAX_BYTES = 25 * 1024 * 1024
 """The provider's own limit."""
 FRAME_MAX_PIXELS = 40_000_000
 FRAME_MIN_SIDE = 16
-FORMATS = ("JPEG", "PNG", "WEBP", "MPO", "HEIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
+"""As Pillow calls them when it opens them: a phone's MPO begins as a JPEG, and is opened as one."""
 
 pi_heif.register_heif_opener()
 
@@ -74,8 +75,11 @@ def _check(raw: bytes) -> None:
 
 def _first_picture(raw: bytes) -> Image.Image:
     with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
-        image.seek(0)
         upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I"):
+            # Sixteen bits of grey: converting alone would make all but the darkest of it white.
+            upright = upright.point(lambda shade: shade / 256).convert("L")
+            upright.info.clear()
         transparent = upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info
         plain = upright.convert("RGBA" if transparent else "RGB")
     # A fresh image carries nothing of the old one's metadata.

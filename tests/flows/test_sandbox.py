@@ -114,11 +114,11 @@ def test_extend_by_link(studio, demo):
     source = demo.generate("a source by link", files={"end_image": frame((120, 20, 140))})
     demo.wait_for_video(source)
     page = demo.get(f"/generations/{source}/").text
-    task = re.search(r"[0-9a-f-]{36}", page[page.index("Task ID") :])
+    task = re.search(r'id="id-task">([^<]+)<', page)
     assert task
     answer = requests.post(
         f"http://127.0.0.1:{studio.port + 1}/luma/tasks",
-        json={"action": "retrieve", "id": task[0]},
+        json={"action": "retrieve", "id": task[1]},
         headers={"Authorization": "Bearer any"},
         timeout=10,
     ).json()

@@ -99,7 +99,7 @@ class LumaClient:
         """
         response = self._send(
             self._platform_base_url + "/api/v1/files/",
-            headers={"Authorization": f"Bearer {self._platform_token}"},
+            headers={"Authorization": _bearer(self._platform_token)},
             files={"file": (name, file, content_type)},
         )
         found = _read(response)
@@ -111,7 +111,7 @@ class LumaClient:
     def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         response = self._send(
             self._base_url + path,
-            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+            headers={"Authorization": _bearer(self._token), "Content-Type": "application/json"},
             data=_Body(json.dumps(body).encode()),
         )
         return _read(response)
@@ -120,7 +120,7 @@ class LumaClient:
         parts["headers"]["Accept"] = "application/json"
         body = parts.get("data")
         # A fresh session for each call: a stale kept-alive connection looks like a lost answer.
-        with requests.Session() as session:
+        with _Session() as session:
             # No proxy or .netrc of the environment: they could redirect or repeat a paid request.
             session.trust_env = False
             try:
@@ -132,6 +132,13 @@ class LumaClient:
                 if not (isinstance(body, _Body) and body.touched) and _before_sending(fault):
                     raise Unreachable(f"The provider could not be reached: {_kind(fault)}.") from fault
                 raise LostAnswer(f"The connection failed before the answer came: {_kind(fault)}.") from fault
+
+
+class _Session(requests.Session):
+    """Knows of no redirects: `allow_redirects=False` alone would still read where they lead, and fail on nonsense."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 class _Body(io.BytesIO):
@@ -153,6 +160,11 @@ class _Reply:
         self.status = status
         self.retry_after = float(retry_after) if retry_after.isdecimal() and len(retry_after) < 6 else None
         self.content = content
+
+
+def _bearer(token: str) -> str:
+    # Headers are Latin-1: any other letter, as typed by mistake, is for the provider to refuse.
+    return "Bearer " + token.encode().decode("latin-1")
 
 
 def _take(response: requests.Response) -> bytes | None:
