@@ -50,7 +50,8 @@ def wait_until(found: Any, what: str, seconds: float = END_SECONDS) -> Any:
 class Studio:
     """`manage.py studio` with a data folder of its own; `settings` go into its environment."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, quick: bool = False, **settings: Any) -> None:
+        self.program = ["-m", "tests.quick"] if quick else ["manage.py"]
         self.port = free_port()
         self.folder = folder
         self.url = f"http://127.0.0.1:{self.port}"
@@ -65,7 +66,7 @@ class Studio:
         """Start it and wait until it is healthy."""
         log = (self.folder / "log.txt").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "studio"], cwd=ROOT, env=self.environ, stdout=log, stderr=log
+            [sys.executable, *self.program, "studio"], cwd=ROOT, env=self.environ, stdout=log, stderr=log
         )
         wait_until(self._healthy, f"a healthy studio; its log:\n{self.log()}")
         return self

@@ -6,8 +6,10 @@ The queue may lose everything: all work is derived from rows, once a minute, by 
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
 from collections.abc import Iterable
+from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -20,8 +22,10 @@ from .states import State
 
 logger = logging.getLogger(__name__)
 
-SOON_SECONDS = 70
-"""What is due later than this, the sweep finds by itself."""
+SOON_SECONDS = 100
+"""What is due later than this, the sweep finds by itself; longer than a lease."""
+
+_started = threading.Lock()
 
 
 def wake(pk: uuid.UUID) -> None:
@@ -64,8 +68,14 @@ def sweep() -> None:
 
 @HUEY.on_startup()
 def start() -> None:
-    """Don't leave what the last run left behind waiting for the minute."""
-    sweep()
+    """Don't leave what the last run left behind waiting for the minute.
+
+    Besides due rows these are those of a killed worker, whose leases are about to end.
+    """
+    # huey calls this in each of its threads.
+    if _started.acquire(blocking=False):
+        sweep()
+        again(services.due_soon(timedelta(seconds=SOON_SECONDS)))
 
 
 def again(touched: Iterable[uuid.UUID]) -> None:

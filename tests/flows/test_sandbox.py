@@ -188,7 +188,7 @@ def test_stopped_in_the_middle_and_started_again_nothing_is_lost(tmp_path, endin
 
 
 def test_killed_in_the_middle_and_started_again_nothing_is_lost_or_paid_twice(tmp_path):
-    studio = Studio(tmp_path).start()
+    studio = Studio(tmp_path, quick=True).start()
     demo = Visitor(studio)
     made = [demo.generate(f"film {number}") for number in range(3)]
     wait_until(lambda: demo.state(made[0]) == "processing", "sent")

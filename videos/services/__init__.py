@@ -10,7 +10,7 @@ from .bringing import bring_home
 from .confirming import confirm_due
 from .following import ask_due
 from .provider import frame_route
-from .reconciling import advance, ask_now, beat, due_rows, mark_failed, oldest_due, reconcile, store_again
+from .reconciling import advance, ask_now, beat, due_rows, due_soon, mark_failed, oldest_due, reconcile, store_again
 from .results import apply_result, take_callback
 from .submitting import submit_due
 
@@ -26,6 +26,7 @@ __all__ = [
     "confirm_due",
     "delete",
     "due_rows",
+    "due_soon",
     "frame_route",
     "keep_frame",
     "left_today",

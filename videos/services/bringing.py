@@ -15,7 +15,6 @@ from ..models import Generation, Video
 from ..states import State
 from . import provider
 from .results import apply_result
-from .submitting import LEASE
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ LINKS_LIVE = timedelta(days=40)
 def bring_home(pk: uuid.UUID) -> bool:
     """Store the video of a completed generation, if it is due; whether this call worked on it."""
     now = timezone.now()
-    if not Generation.objects.filter(state=State.COMPLETED).claim(pk, now, LEASE):
+    if not Generation.objects.filter(state=State.COMPLETED).claim(pk, now, provider.LEASE):
         return False
     video = Generation.objects.select_related("video").get(pk=pk).video
     if video is None or video.at_rest:
@@ -67,7 +66,7 @@ def _ask_for_link(pk: uuid.UUID) -> None:
 
 
 def _renew(pk: uuid.UUID) -> None:
-    Generation.objects.filter(pk=pk, state=State.COMPLETED).update(next_check_at=timezone.now() + LEASE)
+    Generation.objects.filter(pk=pk, state=State.COMPLETED).update(next_check_at=timezone.now() + provider.LEASE)
 
 
 def _home(pk: uuid.UUID, video: Video, stored: storing.Stored) -> None:

@@ -19,7 +19,6 @@ from ..models import Generation
 from ..states import State
 from . import provider
 from .results import apply_result
-from .submitting import LEASE
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ def confirm_due() -> list[uuid.UUID]:
     due = Generation.objects.due(now).filter(
         state__in=[State.UNCONFIRMED, State.FAILED], task_id__isnull=True, sent_at__isnull=False
     )
-    claimed = [pk for pk in list(due.values_list("pk", flat=True)[:100]) if Generation.objects.claim(pk, now, LEASE)]
+    claimed = [pk for pk in list(due.values_list("pk", flat=True)[:100]) if Generation.objects.claim(pk, now, provider.LEASE)]
     if not claimed:
         return []
     rows = list(Generation.objects.filter(pk__in=claimed).order_by("sent_at"))

@@ -17,7 +17,6 @@ from ..models import Generation
 from ..states import State
 from . import provider
 from .results import apply_result
-from .submitting import LEASE
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ def ask_due(limit: int = schema.BATCH_MAX) -> list[uuid.UUID]:
     now = timezone.now()
     due = Generation.objects.due(now).filter(state__in=_ASKED_ABOUT, task_id__isnull=False)
     found = due.order_by("next_check_at").values_list("pk", flat=True)[: min(limit, schema.BATCH_MAX)]
-    claimed = [pk for pk in list(found) if Generation.objects.claim(pk, now, LEASE)]
+    claimed = [pk for pk in list(found) if Generation.objects.claim(pk, now, provider.LEASE)]
     if not claimed:
         return []
     task_ids = dict(Generation.objects.filter(pk__in=claimed).values_list("task_id", "pk"))

@@ -16,6 +16,8 @@ from .. import links
 from ..luma.client import LumaClient
 from ..models import Frame, Site
 
+LEASE = timedelta(seconds=90)
+"""How long a claim holds: longer than the client's own time limits together."""
 ASK_INTERVAL = timedelta(seconds=1.05)
 """The provider wants fewer than one request a second about tasks, per token."""
 

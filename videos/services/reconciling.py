@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.utils import timezone
@@ -22,6 +22,14 @@ def due_rows(limit: int = 500) -> list[uuid.UUID]:
     """The rows that need work now, but queued ones: those wait for slots, and `submit_due` knows them."""
     due = Generation.objects.due(timezone.now()).exclude(state=State.QUEUED)
     return list(due.order_by("next_check_at").values_list("pk", flat=True)[:limit])
+
+
+def due_soon(within: timedelta) -> list[uuid.UUID]:
+    """The rows that need work between now and `within`."""
+    now = timezone.now()
+    return list(
+        Generation.objects.filter(next_check_at__gt=now, next_check_at__lte=now + within).values_list("pk", flat=True)
+    )
 
 
 def advance(pk: uuid.UUID) -> list[uuid.UUID]:

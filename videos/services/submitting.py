@@ -24,8 +24,6 @@ from .results import apply_result
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=90)
-"""How long a claim holds: longer than the client's own time limits together."""
 PROBE_EVERY = timedelta(seconds=60)
 SLOT_SLACK = timedelta(minutes=10)
 BACKOFF_FIRST = 2.0
@@ -70,7 +68,7 @@ def _may_send(site: Site, now: datetime) -> bool:
 
 
 def _submit(pk: uuid.UUID) -> None:
-    if not Generation.objects.filter(state=State.QUEUED).claim(pk, timezone.now(), LEASE):
+    if not Generation.objects.filter(state=State.QUEUED).claim(pk, timezone.now(), provider.LEASE):
         return
     row = Generation.objects.select_related("start_frame", "end_frame", "source", "owner").get(pk=pk)
     if row.deleted_at is not None:
@@ -116,7 +114,7 @@ def _launch(row: Generation, body: dict[str, Any]) -> bool:
             sent_at=now,
             slot_until=now + timedelta(seconds=row.timeout) + SLOT_SLACK,
             tries=row.tries + 1,
-            next_check_at=now + LEASE,
+            next_check_at=now + provider.LEASE,
         )
 
 

@@ -12,14 +12,14 @@ from django.db import models
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
-from whitenoise.responders import StaticFile
+from whitenoise.responders import NotARegularFileError, SlicedFile, StaticFile
 
 from .. import links
 from ..models import Frame, Video
 
 _NAME = re.compile(r"(frames|videos|posters)/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[\w-]*\.(mp4|jpg|png)")
 _TYPES = {"mp4": "video/mp4", "jpg": "image/jpeg", "png": "image/png"}
-_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})")
+_RANGE = re.compile(r"bytes=(?:(?P<first>[0-9]{1,18})-(?P<last>[0-9]{0,18})|-(?P<suffix>[0-9]{1,18}))")
 PART_MOST = 4 * 1024 * 1024
 """Bytes in one 206: slow readers of whole files would hold all the server's threads."""
 
@@ -60,36 +60,46 @@ def _serve(request: HttpRequest, name: str, content_type: str) -> HttpResponse:
     if settings.AWS_STORAGE_BUCKET_NAME:
         return HttpResponseRedirect(default_storage.url(name))
     try:
-        path = default_storage.path(name)
-        static = StaticFile(path, [("Content-Type", content_type)])
-    except (OSError, ValueError) as missing:
+        static = StaticFile(default_storage.path(name), [("Content-Type", content_type)])
+        # WhiteNoise's own ranges know no single byte, and no bound.
+        environ = {key: value for key, value in request.META.items() if key != "HTTP_RANGE"}
+        answer = static.get_response(request.method, environ)
+    except (OSError, ValueError, NotARegularFileError) as missing:
         raise Http404 from missing
-    environ = dict(request.META)
-    if "HTTP_RANGE" in environ:
-        environ["HTTP_RANGE"] = _bounded(str(environ["HTTP_RANGE"]))
-    answer = static.get_response(request.method, environ)
-    status = int(HTTPStatus(answer.status))
+    headers = dict(answer.headers)
+    status, content = HTTPStatus(answer.status), answer.file
+    part = _part(request, headers) if content is not None else None
+    if part is not None and part[0] >= part[2]:
+        content.close()
+        headers = {"Content-Range": f"bytes */{part[2]}"}
+        status, content = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, None
+    elif part is not None:
+        first, last, size = part
+        headers |= {"Content-Range": f"bytes {first}-{last}/{size}", "Content-Length": str(last - first + 1)}
+        status, content = HTTPStatus.PARTIAL_CONTENT, SlicedFile(content, first, last)
     response: HttpResponse | FileResponse
-    if answer.file is None:
-        response = HttpResponse(status=status)
-    else:
-        response = FileResponse(answer.file, status=status)
-    for key, value in answer.headers:
+    response = HttpResponse(status=status) if content is None else FileResponse(content, status=status)
+    for key, value in headers.items():
         response[key] = value
     response.setdefault("Accept-Ranges", "bytes")
     response["Content-Type"] = content_type
     return response
 
 
-def _bounded(asked: str) -> str:
-    """A range header that asks for no more than `PART_MOST` bytes; browsers ask for the rest."""
-    match = _RANGE.fullmatch(asked.replace(" ", ""))
-    if match is None:
-        return asked
-    first = int(match[1])
-    last = first + PART_MOST - 1
-    if match[2]:
-        if int(match[2]) < first:
-            return asked
-        last = min(last, int(match[2]))
-    return f"bytes={first}-{last}"
+def _part(request: HttpRequest, headers: dict[str, str]) -> tuple[int, int, int] | None:
+    """The first and last byte that a request wants of how many, at most `PART_MOST`; browsers ask for the rest.
+
+    None where it wants all, or what is no single range.
+    """
+    match = _RANGE.fullmatch(request.headers.get("Range", "").replace(" ", ""))
+    etag = headers.get("ETag", "")
+    if match is None or request.headers.get("If-Range", etag) != etag:
+        return None
+    size = int(headers["Content-Length"])
+    if match["first"]:
+        first, last = int(match["first"]), int(match["last"] or size)
+        if last < first and match["last"]:
+            return None
+    else:
+        first, last = max(0, size - int(match["suffix"])), size
+    return first, min(last, size - 1, first + PART_MOST - 1), size
