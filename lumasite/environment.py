@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -28,8 +28,8 @@ _HOST = re.compile(r"(\*\.)?([a-z0-9-]+\.)*[a-z0-9-]+(:\d{1,5})?|\[[0-9a-f:]+\](
 def read(name: str, parse: Callable[[str], T], default: T) -> T:
     """The setting `name`, parsed; `default` where it is unset or empty.
 
-    Raises `ImproperlyConfigured` naming the setting, the value's fault and, for secrets' sake, never
-    the value of anything called token, key or url.
+    Raises `ImproperlyConfigured` naming the setting and the value's fault; and the value itself, unless
+    it is a secret or an address with a password in it.
     """
     NAMES.add(name)
     raw = os.environ.get(name, "").strip()
@@ -38,7 +38,8 @@ def read(name: str, parse: Callable[[str], T], default: T) -> T:
     try:
         return parse(raw)
     except (ValueError, InvalidOperation) as fault:
-        shown = "" if re.search("TOKEN|KEY|SECRET|DATABASE|REDIS|EMAIL", name) else f" (it is {raw!r})"
+        secret = "@" in raw or re.search("TOKEN|KEY|SECRET|DATABASE|REDIS|EMAIL", name)
+        shown = "" if secret else f" (it is {raw!r})"
         raise ImproperlyConfigured(f"The setting {name} {fault}{shown}.") from None
 
 
@@ -62,23 +63,34 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 def origin(raw: str) -> str:
     """An http(s) address without path, query or trailing slash."""
-    try:
-        parts = urlsplit(raw)
-        good = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
-        _ = parts.port
-    except ValueError:
-        good = False
-    if not good or parts.path.strip("/") or parts.query or parts.fragment:
+    parts = _address(raw)
+    if parts is None or parts.path.strip("/"):
         raise ValueError("must be an address such as https://studio.example.com, without a path")
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def base_url(raw: str) -> str:
     """An http(s) address, perhaps with a path, without a trailing slash."""
-    parts = urlsplit(raw)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an http or https address")
+    if _address(raw) is None:
+        raise ValueError("must be an http or https address, without a password in it")
     return raw.rstrip("/")
+
+
+def _address(raw: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(raw)
+        _ = parts.port
+    except ValueError:
+        return None
+    good = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and raw.isprintable()
+    return parts if good and not (parts.query or parts.fragment or " " in raw) else None
+
+
+def token(raw: str) -> str:
+    """An API token, as it can stand in a header."""
+    if not re.fullmatch(r"[!-~]+", raw):
+        raise ValueError("must be one word of plain letters, digits and signs: copy it anew from the provider's site")
+    return raw
 
 
 def listing(raw: str) -> list[str]:
@@ -107,19 +119,27 @@ def database(raw: str) -> dict[str, Any]:
     """Django's database entry for a `postgres://` or `sqlite:///` URL."""
     if not raw.startswith(("postgres://", "postgresql://", "sqlite:///")):
         raise ValueError("must begin with postgres:// or sqlite:///")
-    return dict(environ.Env.db_url_config(raw))
+    return _parsed(environ.Env.db_url_config, raw, "postgres://user:password@host:5432/name")
 
 
 def redis(raw: str) -> str:
     """A Redis URL."""
     if not raw.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
+    _parsed(lambda address: {"port": urlsplit(address).port}, raw, "redis://:password@host:6379/0")
     return raw
 
 
 def email(raw: str) -> dict[str, Any]:
     """Django's mail settings for a URL such as `smtp+tls://user:password@host:587`."""
-    found = dict(environ.Env.email_url_config(raw))
-    if not found.get("EMAIL_BACKEND"):
-        raise ValueError("must be an address such as smtp+tls://user:password@host:587")
-    return found
+    return _parsed(environ.Env.email_url_config, raw, "smtp+tls://user:password@host:587")
+
+
+def _parsed(parse: Callable[[str], Any], raw: str, example: str) -> dict[str, Any]:
+    try:
+        return dict(parse(raw))
+    except (ValueError, KeyError, ImproperlyConfigured):
+        # The parser's own words repeat what it stumbled on: often a part of the password.
+        raise ValueError(
+            f"must be an address such as {example}, with signs such as / # ? @ in a password written as %2F %23 %3F %40"
+        ) from None

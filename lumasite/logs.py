@@ -8,6 +8,8 @@ import re
 
 _SECRET = re.compile(r"(/callbacks/luma/|signature=|Bearer |/accounts/reset/[^/]+/)[^\s/\"'&]+")
 
+_PLAIN = logging.Formatter()
+
 
 class RedactSecrets(logging.Filter):
     """Takes callback tokens, signatures and API tokens out of a record, Django's request log included."""
@@ -15,6 +17,9 @@ class RedactSecrets(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = _SECRET.sub(r"\1…", record.getMessage())
         record.args = None
+        if record.exc_info and not record.exc_text:
+            # Formatters take the text of a fault from here.
+            record.exc_text = _SECRET.sub(r"\1…", _PLAIN.formatException(record.exc_info))
         return True
 
 

@@ -24,6 +24,7 @@ from .environment import (
     price,
     read,
     redis,
+    token,
     truth,
     whole,
 )
@@ -33,7 +34,7 @@ environ.Env.read_env(BASE_DIR / ".env")
 
 # --- the provider ---------------------------------------------------------------------------------
 
-_api_token = read("ACEDATACLOUD_API_TOKEN", str, "")
+_api_token = read("ACEDATACLOUD_API_TOKEN", token, "")
 SANDBOX = not _api_token
 PORT = read("PORT", whole(1, 65534), 8000)
 SANDBOX_ORIGIN = f"http://127.0.0.1:{PORT + 1}"
@@ -42,10 +43,8 @@ ACEDATACLOUD_API_TOKEN = _api_token or "sandbox"
 ACEDATACLOUD_API_BASE_URL = read(
     "ACEDATACLOUD_API_BASE_URL", base_url, SANDBOX_ORIGIN if SANDBOX else "https://api.acedata.cloud"
 )
-ACEDATACLOUD_PLATFORM_TOKEN = read("ACEDATACLOUD_PLATFORM_TOKEN", str, "")
-ACEDATACLOUD_PLATFORM_BASE_URL = read(
-    "ACEDATACLOUD_PLATFORM_BASE_URL", base_url, "https://platform.acedata.cloud"
-)
+ACEDATACLOUD_PLATFORM_TOKEN = read("ACEDATACLOUD_PLATFORM_TOKEN", token, "")
+ACEDATACLOUD_PLATFORM_BASE_URL = read("ACEDATACLOUD_PLATFORM_BASE_URL", base_url, "https://platform.acedata.cloud")
 PUBLIC_BASE_URL = read("PUBLIC_BASE_URL", origin, f"http://127.0.0.1:{PORT}" if SANDBOX else "")
 LUMA_RESULT_HOSTS = read(
     "LUMA_RESULT_HOSTS",
@@ -187,7 +186,8 @@ AWS_S3_REGION_NAME = read("AWS_S3_REGION_NAME", str, "") or None
 AWS_ACCESS_KEY_ID = read("AWS_ACCESS_KEY_ID", str, "") or None
 AWS_SECRET_ACCESS_KEY = read("AWS_SECRET_ACCESS_KEY", str, "") or None
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # No MEDIA_URL: servers for development would answer it themselves, to everybody.
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"base_url": "/files/"}},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 if AWS_STORAGE_BUCKET_NAME:
@@ -267,10 +267,10 @@ TIME_ZONE = "UTC"
 
 # --- what the browser may do ----------------------------------------------------------------------
 
-_result_origins = [
-    entry if ":" not in entry else f"http://{entry} https://{entry}" for entry in LUMA_RESULT_HOSTS
-]
-_bucket = [AWS_S3_ENDPOINT_URL or f"https://{AWS_STORAGE_BUCKET_NAME}.s3.amazonaws.com"] if AWS_STORAGE_BUCKET_NAME else []
+_result_origins = [entry if ":" not in entry else f"http://{entry} https://{entry}" for entry in LUMA_RESULT_HOSTS]
+_bucket = (
+    [AWS_S3_ENDPOINT_URL or f"https://{AWS_STORAGE_BUCKET_NAME}.s3.amazonaws.com"] if AWS_STORAGE_BUCKET_NAME else []
+)
 _pictures = [SELF, "blob:", *" ".join(_result_origins).split(), *_bucket]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

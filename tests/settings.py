@@ -13,11 +13,11 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 os.environ["SECRET_KEY"] = "for-tests-alone-" * 4
 
 from lumasite.settings import *  # noqa: E402, F403
-from lumasite.settings import DATA_DIR, HUEY  # noqa: E402
+from lumasite.settings import DATA_DIR, HUEY, STORAGES  # noqa: E402
 
 assert isinstance(DATA_DIR, Path)
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    **STORAGES,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 # Tasks are put in memory and taken out by the tests themselves.

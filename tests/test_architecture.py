@@ -174,7 +174,9 @@ def test_no_module_is_a_drawer_for_everything():
 
 
 def test_every_module_says_what_it_is_for():
-    assert [name for name, path in modules().items() if path.read_text().strip() and not ast.get_docstring(tree(name))] == []
+    assert [
+        name for name, path in modules().items() if path.read_text().strip() and not ast.get_docstring(tree(name))
+    ] == []
 
 
 # --- states and secrets ---------------------------------------------------------------------------
@@ -253,7 +255,11 @@ def test_the_environment_is_read_by_the_settings_alone():
         for name in modules()
         for node in nodes(name)
         if (isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv", "os.environb"))
-        or (isinstance(node, ast.ImportFrom) and node.module == "os" and {"environ", "getenv"} & {a.name for a in node.names})
+        or (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "os"
+            and {"environ", "getenv"} & {a.name for a in node.names}
+        )
         or (isinstance(node, ast.Import) and "environ" in {alias.name for alias in node.names})
     }
     command = "videos.management.commands.studio"
@@ -284,7 +290,10 @@ def tracked() -> list[Path]:
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("this is no checkout")
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     return [ROOT / name for name in listed.stdout.decode().split("\0") if name]
 

@@ -182,9 +182,7 @@ def test_a_listed_host_with_its_port_may_be_given_though_it_is_private(settings)
     assert not links.acceptable("http://user@127.0.0.1:9000/frame.png")
 
 
-@pytest.mark.parametrize(
-    "address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2002:808:808::1"]
-)
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2002:808:808::1"])
 def test_an_address_of_the_open_internet_is_told_from_wrapped_private_ones(address):
     assert links.public_address(address)
 

@@ -57,7 +57,7 @@ class CallbackInline(admin.TabularInline):
 
     @admin.display(description=_("body"))
     def readable_body(self, obj: Callback) -> str:
-        return readable(obj.body)
+        return readable(obj)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -200,7 +200,7 @@ class CallbackAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("body"))
     def readable_body(self, obj: Callback) -> str:
-        return readable(obj.body)
+        return readable(obj)
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
         return lookup == "generation__id__exact" or super().lookup_allowed(lookup, value, request)
@@ -221,6 +221,7 @@ class SiteAdmin(admin.ModelAdmin):
         return False
 
 
-def readable(body: bytes | memoryview) -> str:
-    """A raw body as text; bytes that are no UTF-8 are shown as escapes."""
-    return bytes(body).decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+def readable(notice: Callback) -> str:
+    """A raw body as text; bytes that are no UTF-8 are shown as escapes, our own address without its secret."""
+    text = bytes(notice.body).decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+    return text.replace(notice.generation.callback_token, "…")

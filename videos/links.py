@@ -58,8 +58,7 @@ def listed(url: str) -> bool:
     if parts.scheme != "https" or port_of(url) != 443:
         return False
     return any(
-        host == entry or (entry.startswith("*.") and host.endswith(entry[1:]))
-        for entry in settings.LUMA_RESULT_HOSTS
+        host == entry or (entry.startswith("*.") and host.endswith(entry[1:])) for entry in settings.LUMA_RESULT_HOSTS
     )
 
 

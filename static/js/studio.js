@@ -291,6 +291,8 @@
   const SEEN_MOST = 50;
   let misses = 0;
   const quiet = (element) => Boolean(element?.matches?.("[data-quiet]"));
+  // What asked: by the time of the answer, the event's own element may be one that took its place.
+  const asker = (event) => event.detail.requestConfig?.elt || event.detail.elt;
 
   on(
     "click",
@@ -304,20 +306,19 @@
   on("htmx:beforeRequest", (event) => {
     const element = event.detail.elt;
     if (!quiet(element)) return clearToasts();
-    if (document.hidden || (element.id === "poller" && !$("[name=seen]"))) event.preventDefault();
+    if (document.hidden || (element.id === "poller" && !$("article [name=seen]"))) event.preventDefault();
   });
   on("htmx:configRequest", (event) => {
     if (event.detail.elt.id !== "poller") return;
     const fields = event.detail.formData;
-    const seen = fields.getAll("seen");
-    if (seen.length <= SEEN_MOST) return;
+    const seen = fields.getAll("seen").filter(Boolean); // the poller's own empty one is there so that there is one
     fields.delete("seen"); // a request line must not grow without end
     seen.slice(0, SEEN_MOST).forEach((entry) => fields.append("seen", entry));
   });
 
   /* --- htmx: what comes back -------------------------------------------------------------------- */
 
-  const cardOf = (element) => element?.closest?.("article[data-state]");
+  const waiting = new Map(); // what came for cards that are being watched, by the card's id
   let kept = null; // what a form held before it was swapped for one with errors, or for a fresh one
   let focus = null; // where the keyboard was in a card that is swapped
 
@@ -356,23 +357,40 @@
       return;
     }
     if (target.id === "generation-detail" && watched(target)) event.detail.shouldSwap = false;
-    const form = event.detail.elt.closest?.("form[data-studio]");
+    const form = asker(event).closest("form[data-studio]");
     if (form && event.detail.shouldSwap) remember(form);
-    const card = event.detail.elt.matches?.("[hx-target='closest article']") && cardOf(event.detail.elt);
-    if (card && xhr.status === 200) {
-      const next = card.nextElementSibling || card.previousElementSibling;
-      setTimeout(() => ($("a.caption", next || document) || $("#main"))?.focus(), 50);
+    if (target.matches("article.card") && !xhr.responseText.trim()) {
+      const next = target.nextElementSibling || target.previousElementSibling;
+      setTimeout(() => ((next && $("a.caption", next)) || $("#main")).focus(), 50);
       announce(say.sayDeleted);
     }
   });
   on("htmx:oobBeforeSwap", (event) => {
     const card = event.detail.target;
     if (!card.matches?.("article[data-state]")) return;
-    if (watched(card)) event.detail.shouldSwap = false;
-    else if (card.contains(document.activeElement)) {
+    waiting.delete(card.id);
+    if (watched(card)) {
+      event.detail.shouldSwap = false;
+      waiting.set(card.id, event.detail.fragment.firstElementChild);
+    } else if (card.contains(document.activeElement)) {
       focus = { id: card.id, action: document.activeElement.dataset.action };
     }
   });
+  const settle = () => {
+    for (const [id, fresh] of waiting) {
+      const card = document.getElementById(id);
+      if (card && watched(card)) continue;
+      waiting.delete(id);
+      if (!card || !fresh) continue;
+      card.replaceWith(fresh);
+      window.htmx.process(fresh);
+      prepare(fresh);
+    }
+  };
+  for (const type of ["ended", "pause", "leavepictureinpicture", "fullscreenchange", "focusout", "seeked"]) {
+    on(type, () => waiting.size && setTimeout(settle), true);
+  }
+
   on("htmx:afterSettle", (event) => {
     const dialog = $("#extend-dialog");
     const slot = dialog && $("#extend-slot", dialog);
@@ -394,7 +412,8 @@
     }
   });
   on("htmx:afterRequest", (event) => {
-    const { elt, successful, requestConfig } = event.detail;
+    const { successful, requestConfig } = event.detail;
+    const elt = asker(event);
     if (successful && quiet(elt)) misses = 0;
     if (!successful || requestConfig.verb !== "post") return;
     const status = $("#status");
@@ -413,7 +432,7 @@
   for (const type of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
     on(type, (event) => {
       const status = event.detail.xhr?.status;
-      if (quiet(event.detail.elt) && ++misses < 3) return;
+      if (quiet(asker(event)) && ++misses < 3) return;
       toast(status ? say.sayError.replace("%s", status) : say.sayUnreachable);
     });
   }

@@ -39,7 +39,7 @@ def drop_frame(page: Page, field: str) -> None:
         }""",
         list(pictures.image((320, 180), (200, 40, 40))),
     )
-    well = page.locator(f"[data-frame]:has([name={field}])")
+    well = page.locator(f"[data-well]:has([name={field}])")
     well.dispatch_event("dragover", {"dataTransfer": transfer})
     well.dispatch_event("drop", {"dataTransfer": transfer})
 
@@ -65,8 +65,8 @@ def play(card) -> None:
 def test_from_sign_up_to_a_playing_video_and_its_extension(page: Page):
     name = sign_up(page)
     drop_frame(page, "start_image")
-    expect(page.locator("[data-frame]:has([name=start_image]) img")).to_be_visible()
-    page.get_by_label("Prompt").fill("a lighthouse in a storm")
+    expect(page.locator("[data-well]:has([name=start_image]) img")).to_be_visible()
+    page.get_by_label("Prompt", exact=True).fill("a lighthouse in a storm")
     page.get_by_role("button", name=re.compile("^Generate")).click()
 
     card = newest(page)
@@ -77,8 +77,8 @@ def test_from_sign_up_to_a_playing_video_and_its_extension(page: Page):
     play(card)
 
     card.locator('[data-action="extend"]').click()
-    form = page.locator("form[action*='/extend/'], form[hx-post*='/extend/']")
-    form.get_by_label("Prompt").fill("the storm calms down")
+    form = page.locator("#extend-form")
+    form.get_by_label("Prompt", exact=True).fill("the storm calms down")
     form.get_by_role("button", name=re.compile("^Extend")).click()
     extension = page.locator("#cards article", has_text="the storm calms down")
     expect(extension).to_have_attribute("data-state", "completed", timeout=60 * SECONDS)
@@ -96,11 +96,11 @@ def test_from_sign_up_to_a_playing_video_and_its_extension(page: Page):
 def test_a_removed_frame_is_really_removed(page: Page, studio):
     sign_in(page, studio)
     drop_frame(page, "start_image")
-    well = page.locator("[data-frame]:has([name=start_image])")
+    well = page.locator("[data-well]:has([name=start_image])")
     expect(well.locator("img")).to_be_visible()
     well.get_by_role("button", name=re.compile("Remove")).click()
     expect(well.locator("img")).to_be_hidden()
-    page.get_by_label("Prompt").fill("after removing the frame")
+    page.get_by_label("Prompt", exact=True).fill("after removing the frame")
     with page.expect_request("**/generations/") as sent:
         page.get_by_role("button", name=re.compile("^Generate")).click()
     assert b"dropped.png" not in (sent.value.post_data_buffer or b"")
@@ -109,19 +109,19 @@ def test_a_removed_frame_is_really_removed(page: Page, studio):
 
 def test_an_error_stands_beside_its_field_and_the_prompt_is_kept(page: Page, studio):
     sign_in(page, studio)
-    page.get_by_label("Prompt").fill("kept")
+    page.get_by_label("Prompt", exact=True).fill("kept")
     page.locator("[name=start_image]").set_input_files(
         {"name": "frame.png", "mimeType": "image/png", "buffer": b"no image"}
     )
     page.get_by_role("button", name=re.compile("^Generate")).click()
     expect(page.locator("#composer")).to_contain_text("can't be read as an image")
-    expect(page.get_by_label("Prompt")).to_have_value("kept")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("kept")
 
 
 def test_a_double_click_makes_one_card(page: Page, studio):
     sign_in(page, studio)
     prompt = f"clicked twice {uuid.uuid4().hex[:6]}"
-    page.get_by_label("Prompt").fill(prompt)
+    page.get_by_label("Prompt", exact=True).fill(prompt)
     page.get_by_role("button", name=re.compile("^Generate")).dblclick()
     expect(newest(page)).to_contain_text(prompt)
     page.wait_for_load_state("networkidle")
@@ -132,13 +132,13 @@ def test_a_double_click_makes_one_card(page: Page, studio):
 
 def test_a_poll_never_interrupts_a_playing_video(page: Page, studio):
     sign_in(page, studio)
-    page.get_by_label("Prompt").fill("watched while it is stored")
+    page.get_by_label("Prompt", exact=True).fill("watched while it is stored")
     page.get_by_role("button", name=re.compile("^Generate")).click()
     first = page.locator("#cards article", has_text="watched while it is stored").first
     expect(first.locator("video")).to_have_attribute("src", re.compile("^/files/"), timeout=60 * SECONDS)
     video = first.locator("video")
     video.evaluate("v => { v.muted = true; v.loop = true; v.marked = true; return v.play() }")
-    page.get_by_label("Prompt").fill("another one meanwhile")
+    page.get_by_label("Prompt", exact=True).fill("another one meanwhile")
     page.get_by_role("button", name=re.compile("^Generate")).click()
     other = page.locator("#cards article", has_text="another one meanwhile").first
     expect(other).to_have_attribute("data-state", "completed", timeout=60 * SECONDS)
@@ -148,7 +148,7 @@ def test_a_poll_never_interrupts_a_playing_video(page: Page, studio):
 def test_a_deleted_card_goes_and_stays_away(page: Page, studio):
     sign_in(page, studio)
     prompt = f"to be deleted {uuid.uuid4().hex[:6]}"
-    page.get_by_label("Prompt").fill(prompt)
+    page.get_by_label("Prompt", exact=True).fill(prompt)
     page.get_by_role("button", name=re.compile("^Generate")).click()
     card = page.locator("#cards article", has_text=prompt)
     expect(card).to_have_count(1)

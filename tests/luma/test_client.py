@@ -197,7 +197,16 @@ def test_an_account_problem_told_with_a_200_is_one_all_the_same(code):
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7.0), ("0", 0.0), ("soon", None), ("-5", None), ("1e9", None), ("9999999", None), ("\xb2", None), ("", None)],
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("1e9", None),
+        ("9999999", None),
+        ("\xb2", None),
+        ("", None),
+    ],
 )
 def test_a_rate_limit_tells_how_long_to_wait(header, seconds):
     with wire(error("429 Too Many Requests", "too_many_requests", Retry_After=header)) as server:

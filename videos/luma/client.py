@@ -124,9 +124,7 @@ class LumaClient:
             # No proxy or .netrc of the environment: they could redirect or repeat a paid request.
             session.trust_env = False
             try:
-                with session.post(
-                    url, timeout=self._timeout, allow_redirects=False, stream=True, **parts
-                ) as response:
+                with session.post(url, timeout=self._timeout, allow_redirects=False, stream=True, **parts) as response:
                     return _Reply(response.status_code, response.headers.get("Retry-After", ""), _take(response))
             except (requests.RequestException, HTTPError, OSError) as fault:
                 if not (isinstance(body, _Body) and body.touched) and _before_sending(fault):

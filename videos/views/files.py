@@ -43,7 +43,11 @@ def file(request: HttpRequest, name: str) -> HttpResponse:
 def _row(kind: str, pk: uuid.UUID, name: str) -> Frame | Video | None:
     if kind == "frames":
         return Frame.objects.filter(pk=pk, file=name).first()
-    return Video.objects.select_related("generation").filter(pk=pk, **{"file" if kind == "videos" else "poster": name}).first()
+    return (
+        Video.objects.select_related("generation")
+        .filter(pk=pk, **{"file" if kind == "videos" else "poster": name})
+        .first()
+    )
 
 
 def _may_see(request: HttpRequest, row: models.Model, name: str) -> bool:
