@@ -7,3 +7,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("videos.urls")),
 ]
+
+handler500 = "videos.views.faults.fault"

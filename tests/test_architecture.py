@@ -24,6 +24,7 @@ LAYERS = {
     "videos.admin": 6,
     "videos.management": 6,
     "videos.checks": 6,
+    "videos.middleware": 6,
     "videos.templatetags": 5.5,
     "videos.forms": 5,
     "videos.tasks": 5,

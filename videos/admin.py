@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -219,6 +224,25 @@ class SiteAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The health page: there is only one row to list, and this is what there is to know of it."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            reached, words = services.self_test()
+            self.message_user(request, words, messages.SUCCESS if reached else messages.ERROR)
+            return redirect("admin:videos_site_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Health"),
+            "opts": self.model._meta,
+            "report": services.report(timezone.now()),
+            "waiting": tasks.waiting(),
+            "public_base_url": settings.PUBLIC_BASE_URL,
+            "may_steer": self.has_change_permission(request),
+        }
+        return TemplateResponse(request, "admin/videos/site/health.html", context)
 
 
 def readable(notice: Callback) -> str:

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -186,6 +186,22 @@ class ExtendByLinkForm(SubmissionForm):
 
     def _source(self) -> dict[str, Any]:
         return {"source_url": self.cleaned_data["video_url"]}
+
+
+class LoginForm(AuthenticationForm):
+    """Tells the owner of a disabled account so; whoever lacks the password learns nothing."""
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            return super().clean()
+        except ValidationError:
+            name, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+            disabled = User.objects.filter(username=name, is_active=False).first() if name else None
+            if disabled is not None and disabled.check_password(password or ""):
+                raise ValidationError(
+                    _("This account has been disabled. Ask the operator of this site."), code="inactive"
+                ) from None
+            raise
 
 
 class SignupForm(UserCreationForm):

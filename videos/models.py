@@ -274,6 +274,9 @@ class Site(models.Model):
     next_probe_at = models.DateTimeField(null=True, editable=False)
     next_ask_at = models.DateTimeField(null=True, editable=False)
     worker_seen_at = models.DateTimeField(null=True, editable=False)
+    provider_answered_at = models.DateTimeField(null=True, editable=False)
+    provider_failed_at = models.DateTimeField(null=True, editable=False)
+    provider_fault = models.CharField(max_length=300, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("submissions")

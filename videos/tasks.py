@@ -61,6 +61,7 @@ def fill() -> None:
 def sweep() -> None:
     """Pick up whatever is due and nobody is coming for."""
     services.beat()
+    services.prune_callbacks(timezone.now())
     for pk in services.due_rows():
         advance(str(pk))
     fill()
@@ -89,3 +90,12 @@ def again(touched: Iterable[uuid.UUID]) -> None:
             task(*args)
         elif delay <= SOON_SECONDS:
             task.schedule(args=args, delay=delay)
+
+
+def waiting() -> int | None:
+    """How many tasks wait for a worker; None where the queue can't be reached."""
+    try:
+        return int(HUEY.pending_count())
+    except Exception:
+        logger.exception("the queue can't be reached")
+        return None

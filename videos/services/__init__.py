@@ -9,8 +9,9 @@ from .asking import Asked, LimitReached, delete, keep_frame, left_today, resubmi
 from .bringing import bring_home
 from .confirming import confirm_due
 from .following import ask_due
+from .health import prune_callbacks, report, self_test, vitals
 from .provider import frame_route
-from .reconciling import advance, ask_now, beat, due_rows, due_soon, mark_failed, oldest_due, reconcile, store_again
+from .reconciling import advance, ask_now, beat, due_rows, due_soon, mark_failed, reconcile, store_again
 from .results import apply_result, take_callback
 from .submitting import submit_due
 
@@ -31,12 +32,15 @@ __all__ = [
     "keep_frame",
     "left_today",
     "mark_failed",
-    "oldest_due",
+    "prune_callbacks",
     "reconcile",
+    "report",
     "resubmit",
     "retry",
+    "self_test",
     "store_again",
     "submit",
     "submit_due",
     "take_callback",
+    "vitals",
 ]

@@ -57,7 +57,8 @@ def _ask_for_link(pk: uuid.UUID) -> None:
         return
     try:
         provider.wait_for_turn()
-        task = provider.client().retrieve(task_id)
+        with provider.talking() as luma:
+            task = luma.retrieve(task_id)
     except LumaError as fault:
         logger.warning("generation %s: no fresh link, %s", pk, fault.message)
         return

@@ -58,7 +58,8 @@ def _history(since: datetime) -> tuple[list[schema.Task], bool]:
     found: dict[str, schema.Task] = {}
     for page in range(PAGES_MOST):
         provider.wait_for_turn()
-        tasks = provider.client().recent(since.timestamp(), offset=page * HISTORY_PAGE)
+        with provider.talking() as luma:
+            tasks = luma.recent(since.timestamp(), offset=page * HISTORY_PAGE)
         fresh = [task for task in tasks if task.id not in found]
         found |= {task.id: task for task in fresh}
         if not fresh or len(tasks) < HISTORY_PAGE:

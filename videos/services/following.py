@@ -54,20 +54,18 @@ def ask_due(limit: int = schema.BATCH_MAX) -> list[uuid.UUID]:
 def _ask(task_ids: list[str]) -> Iterable[schema.Task]:
     """The tasks that the provider knows, one by one where it refuses the batch as a whole."""
     provider.wait_for_turn()
-    if len(task_ids) == 1:
-        task = provider.client().retrieve(task_ids[0])
-        return [task] if task else []
-    try:
-        return provider.client().retrieve_batch(task_ids)
-    except Refused as refusal:
-        logger.warning("the provider refused a batch (%s): asking one by one", refusal.message)
-    found = []
-    for task_id in task_ids:
-        provider.wait_for_turn()
-        task = provider.client().retrieve(task_id)
-        if task:
-            found.append(task)
-    return found
+    with provider.talking() as luma:
+        if len(task_ids) > 1:
+            try:
+                return luma.retrieve_batch(task_ids)
+            except Refused as refusal:
+                logger.warning("the provider refused a batch (%s): asking one by one", refusal.message)
+        found = []
+        for number, task_id in enumerate(task_ids):
+            if number:
+                provider.wait_for_turn()
+            found.append(luma.retrieve(task_id))
+    return [task for task in found if task is not None]
 
 
 def _ask_again(row: Generation, now: datetime) -> None:

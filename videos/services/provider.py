@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import mimetypes
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Literal
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from .. import links
 from ..luma.client import LumaClient
+from ..luma.errors import LostAnswer, LumaError, Unreachable
 from ..models import Frame, Site
 
 LEASE = timedelta(seconds=90)
 """How long a claim holds: longer than the client's own time limits together."""
 ASK_INTERVAL = timedelta(seconds=1.05)
 """The provider wants fewer than one request a second about tasks, per token."""
+
+NOTE_EVERY = timedelta(seconds=30)
 
 FrameRoute = Literal["bucket", "site", "upload"]
 
@@ -34,6 +39,28 @@ def client() -> LumaClient:
         platform_token=settings.ACEDATACLOUD_PLATFORM_TOKEN,
         platform_base_url=settings.ACEDATACLOUD_PLATFORM_BASE_URL,
     )
+
+
+@contextmanager
+def talking() -> Iterator[LumaClient]:
+    """A client for one call; whether the provider could be reached is noted for the operators."""
+    try:
+        yield client()
+    except (Unreachable, LostAnswer) as fault:
+        Site.objects.update(provider_failed_at=timezone.now(), provider_fault=fault.message[:300])
+        raise
+    except LumaError:
+        _note_answer()
+        raise
+    else:
+        _note_answer()
+
+
+def _note_answer() -> None:
+    now = timezone.now()
+    # Once in a while will do: this must not cost a write for each call.
+    stale = Q(provider_answered_at__isnull=True) | Q(provider_answered_at__lt=now - NOTE_EVERY)
+    Site.objects.filter(stale | Q(provider_failed_at__gte=F("provider_answered_at"))).update(provider_answered_at=now)
 
 
 def wait_for_turn() -> None:

@@ -122,7 +122,8 @@ def _send(row: Generation, body: dict[str, Any]) -> None:
     pk = row.pk
     logger.info("generation %s: sending", pk)
     try:
-        reading = provider.client().create(body)
+        with provider.talking() as luma:
+            reading = luma.create(body)
     except AccountProblem as problem:
         _pause(problem)
         _back_to_queue(pk, 0, problem, tries=row.tries)

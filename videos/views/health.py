@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,37 +10,34 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_safe
 
-from .. import services
-from ..models import Callback, Site
+from .. import services, tasks
+from ..models import Site
 from .request import StudioRequest
-
-WORKER_SILENT = timedelta(minutes=3)
-"""The worker notes itself once a minute."""
-
 
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 where everything works; 503 with the reason where the database or the worker does not."""
+    """200 where everything works; 503 where the database, the queue or the worker does not."""
     now = timezone.now()
     try:
-        site = Site.objects.get()
-        oldest = services.oldest_due(now)
-        last = Callback.objects.order_by("-received_at").values_list("received_at", flat=True).first()
+        signs = services.vitals(now)
     except (DatabaseError, Site.DoesNotExist):
         return JsonResponse({"status": "error", "database": "unreachable"}, status=503)
-    seen = site.worker_seen_at
-    alive = seen is not None and now - seen < WORKER_SILENT
+    waiting = tasks.waiting()
+    healthy = signs.worker_alive and waiting is not None
     found = {
-        "status": "ok" if alive else "error",
+        "status": "ok" if healthy else "error",
         "database": "ok",
-        "worker": "ok" if alive else "dead",
-        "worker_seen_at": seen,
-        "oldest_due_seconds": round((now - oldest).total_seconds(), 1) if oldest else 0,
-        "last_callback_at": last,
-        "submissions": "stopped" if site.stopped else "paused" if site.paused_at else "ok",
+        "queue": "unreachable" if waiting is None else "ok",
+        "queue_length": waiting,
+        "worker": "ok" if signs.worker_alive else "dead",
+        "worker_seen_at": signs.site.worker_seen_at,
+        "oldest_due_seconds": round((now - signs.oldest_due).total_seconds(), 1) if signs.oldest_due else 0,
+        "last_callback_at": signs.last_callback_at,
+        "provider": signs.provider,
+        "submissions": signs.submissions,
     }
-    return JsonResponse(found, status=200 if alive else 503)
+    return JsonResponse(found, status=200 if healthy else 503)
 
 
 @require_GET

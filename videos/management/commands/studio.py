@@ -15,12 +15,11 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.wsgi import get_wsgi_application
 
+from videos.middleware import BODY_MAX
 from videos.sandbox.server import Sandbox
 from videos.worker import make_consumer
 
 THREADS = 8
-BODY_MAX = 64 * 1024 * 1024
-"""Bytes of a request: two frames of 25 MB and what surrounds them, so that a larger one gets its message."""
 
 
 class Command(BaseCommand):
