@@ -40,7 +40,7 @@ class Person:
     def extend(self, video_pk: uuid.UUID, prompt: str = "it goes on", **fields: Any) -> HttpResponse:
         """Extend one of one's videos."""
         path = f"/videos/{video_pk}/extend/"
-        return self.post(path, request_fields(prompt=prompt, **fields), page=path)
+        return self.post(path, request_fields(prompt=prompt, **fields))
 
     def only(self) -> Generation:
         """This person's one generation."""
