@@ -1,6 +1,7 @@
 """manage.py with short leases and time limits, so that tests of killed processes need no patience.
 
-Nothing else differs: `python -m tests.quick studio` is the product.
+Nothing else differs: `python -m tests.quick studio` is the product. `python -m tests.quick web` is the web server
+alone. How short, the environment can say: `QUICK_LEASE=3` and so on, in seconds.
 """
 
 import os
@@ -8,22 +9,49 @@ import sys
 from datetime import timedelta
 
 
-def main() -> None:
+def seconds(name: str, usual: float) -> float:
+    """A time from the environment, or the usual one."""
+    return float(os.environ.get(f"QUICK_{name}", usual))
+
+
+def set_up() -> None:
+    """Django with the product's settings, and the short times."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lumasite.settings")
     from videos.luma import client
 
-    client.CONNECT_SECONDS, client.READ_SECONDS = 2, 3
-    client.LumaClient.__init__.__kwdefaults__ |= {"connect_seconds": 2, "read_seconds": 3}
+    client.CONNECT_SECONDS, client.READ_SECONDS = seconds("CONNECT", 2), seconds("READ", 3)
+    client.LumaClient.__init__.__kwdefaults__ |= {
+        "connect_seconds": client.CONNECT_SECONDS,
+        "read_seconds": client.READ_SECONDS,
+    }
     import django
+    from django.conf import settings
 
+    if "sqlite" in settings.DATABASES["default"]["ENGINE"]:
+        settings.DATABASES["default"]["OPTIONS"]["timeout"] = seconds("DATABASE", 20)
     django.setup()
+    from videos import worker
     from videos.services import provider
 
-    provider.LEASE = timedelta(seconds=8)
+    provider.LEASE = timedelta(seconds=seconds("LEASE", 8))
+    provider.ASK_INTERVAL = timedelta(seconds=seconds("ASK", 1.05))
+    worker.SHUTDOWN_SECONDS = seconds("SHUTDOWN", 30)
+
+
+def run(words: list[str]) -> None:
+    """One of manage.py's commands, or the web server."""
+    if words == ["web"]:
+        import waitress
+        from django.conf import settings
+        from django.core.wsgi import get_wsgi_application
+
+        waitress.serve(get_wsgi_application(), host="127.0.0.1", port=settings.PORT, threads=8, _quiet=True)
+        return
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(["manage.py", *sys.argv[1:]])
+    execute_from_command_line(["manage.py", *words])
 
 
 if __name__ == "__main__":
-    main()
+    set_up()
+    run(sys.argv[1:])
