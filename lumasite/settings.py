@@ -149,14 +149,14 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 
-_SQLITE_OPTIONS = {
+_SQLITE_OPTIONS: dict[str, Any] = {
     # IMMEDIATE: a transaction that reads and then writes can't find the lock taken in between.
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
     # FULL: a claim lost in a power cut would mean a second charge.
     "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
 }
-_database = read(
+_database: dict[str, Any] = read(
     "DATABASE_URL",
     database,
     {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "studio.sqlite3")},

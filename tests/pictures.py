@@ -25,7 +25,9 @@ def bomb(side: int = 20_000) -> bytes:
     return out.getvalue()
 
 
-def upload(content: bytes | None = None, name: str = "frame.png", content_type: str = "image/png") -> SimpleUploadedFile:
+def upload(
+    content: bytes | None = None, name: str = "frame.png", content_type: str = "image/png"
+) -> SimpleUploadedFile:
     """A file as a browser sends it."""
     return SimpleUploadedFile(name, image() if content is None else content, content_type)
 

@@ -31,10 +31,11 @@ def set_up() -> None:
         settings.DATABASES["default"]["OPTIONS"]["timeout"] = seconds("DATABASE", 20)
     django.setup()
     from videos import worker
-    from videos.services import provider
+    from videos.services import confirming, provider
 
     provider.LEASE = timedelta(seconds=seconds("LEASE", 8))
     provider.ASK_INTERVAL = timedelta(seconds=seconds("ASK", 1.05))
+    confirming.ASK_AFTER = (0, 2, 5, 10)
     worker.SHUTDOWN_SECONDS = seconds("SHUTDOWN", 30)
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -17,34 +15,7 @@ import requests
 
 from tests import environment
 from tests.people import request_fields
-
-ROOT = Path(__file__).parent.parent
-END_SECONDS = 60
-"""A deadline for what takes a few seconds; generous, since test machines are busy."""
-
-
-def free_port() -> int:
-    """A port that is free, and so is the next one."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
-
-
-def wait_until(found: Any, what: str, seconds: float = END_SECONDS) -> Any:
-    """The first truthy answer of `found()`; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = found()
-        if answer:
-            return answer
-        time.sleep(0.1)
-    raise AssertionError(f"not within {seconds} s: {what}")
+from tests.processes import END_SECONDS, ROOT, free_port, wait_until
 
 
 class Studio:
@@ -117,9 +88,7 @@ class Visitor:
         """Send a form that stands on `page`."""
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.get(page).text)
         data = {"csrfmiddlewaretoken": token[1] if token else "", **fields}
-        return self.session.post(
-            self.studio.url + path, data=data, files=files, timeout=60, allow_redirects=False
-        )
+        return self.session.post(self.studio.url + path, data=data, files=files, timeout=60, allow_redirects=False)
 
     def generate(self, prompt: str, files: Any = None, **fields: Any) -> str:
         """Ask for a video; its generation's id."""

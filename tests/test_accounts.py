@@ -49,7 +49,7 @@ def test_in_and_out(ada):
     assert person.get("/").status_code == 302
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "/\\evil.example", "https://evil.example/", "javascript:alert(1)"])
+@pytest.mark.parametrize("target", ["//evil.example", "/\\evil.example", "https://evil.example/", "javascript:a()"])
 def test_signing_in_never_leads_elsewhere(ada, target):
     _, answer = sign_in("ada", SECRET, target)
     assert answer["Location"] == "/"

@@ -47,7 +47,11 @@ def picture(url: str, height: int = 54) -> SafeString | str:
 class StudioUserAdmin(UserAdmin):
     """Django's own, with the user's limit."""
 
-    list_display = (*UserAdmin.list_display, "is_active", "generations_per_day")
+    list_display = (
+        *UserAdmin.list_display,  # type: ignore[misc]
+        "is_active",
+        "generations_per_day",
+    )
     fieldsets = (*(UserAdmin.fieldsets or ()), (_("Limits"), {"fields": ("generations_per_day",)}))
 
 

@@ -55,7 +55,7 @@ class LinkField(forms.CharField):
 class PromptField(forms.CharField):
     """A line break counts once, as it does in the browser."""
 
-    def to_python(self, value: Any) -> str:
+    def to_python(self, value: Any) -> str | None:
         return super().to_python(str(value).replace("\r\n", "\n") if value else value)
 
 
@@ -107,7 +107,7 @@ class SubmissionForm(forms.Form):
     def save(self, owner: User) -> tuple[Any, bool]:
         """Store the frames and the generation; see `services.submit` for what is answered and raised."""
         data = self.cleaned_data
-        frames = {
+        frames: dict[str, Any] = {
             f"{side}_frame_id": services.keep_frame(owner, data[f"{side}_image"]).pk
             for side in ("start", "end")
             if data.get(f"{side}_image")

@@ -20,5 +20,7 @@ class LimitBody:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         told = request.META.get("CONTENT_LENGTH") or "0"
         if not told.isdecimal() or len(told) > 15 or int(told) > BODY_MAX:
-            return HttpResponse(_("This is too much at once: 64 MB at the most."), status=413, content_type="text/plain")
+            return HttpResponse(
+                _("This is too much at once: 64 MB at the most."), status=413, content_type="text/plain"
+            )
         return self.get_response(request)

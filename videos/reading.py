@@ -24,8 +24,12 @@ class Said:
 
 
 _QUEUED = {
-    "used_up": gettext_lazy("The provider's balance is used up. Your request is kept and goes out when it is topped up."),
-    "toomany": gettext_lazy("The provider is busy."),
+    "used_up": gettext_lazy(
+        "The provider's balance is used up. Your request is kept, and goes out when it is refilled."
+    ),
+    "too_many_requests": gettext_lazy("The provider is busy. Your request is kept, and goes out in a moment."),
+    "unreachable": gettext_lazy("The provider can't be reached. Your request is kept, and goes out when it can."),
+    "frame_delayed": gettext_lazy("A frame could not be handed to the provider yet. We try again."),
 }
 _FAILED = {
     "forbidden": gettext_lazy("Change the prompt or the frames, and generate again."),
@@ -47,7 +51,8 @@ def said_of(generation: Generation) -> Said:
     state, words = generation.state, generation.error_message
     if state == State.QUEUED:
         if generation.error_code:
-            return Said(_("Waiting to be sent. The last try did not get through, so nothing was made."), words)
+            held_up = gettext_lazy("Waiting to be sent. The last try did not get through, so nothing was made.")
+            return Said(str(_QUEUED.get(generation.error_code, held_up)), words)
         return Said(_("Waiting to be sent."))
     if state == State.SUBMITTING:
         return Said(_("Being sent to Luma."))

@@ -20,9 +20,7 @@ class State(TextChoices):
 TRANSITIONS: dict[State, frozenset[State]] = {
     # Completed from every state: a paid success is never turned away.
     State.QUEUED: frozenset({State.SUBMITTING, State.FAILED, State.COMPLETED}),
-    State.SUBMITTING: frozenset(
-        {State.QUEUED, State.PROCESSING, State.UNCONFIRMED, State.COMPLETED, State.FAILED}
-    ),
+    State.SUBMITTING: frozenset({State.QUEUED, State.PROCESSING, State.UNCONFIRMED, State.COMPLETED, State.FAILED}),
     State.UNCONFIRMED: frozenset({State.PROCESSING, State.COMPLETED, State.FAILED}),
     State.PROCESSING: frozenset({State.COMPLETED, State.FAILED}),
     State.FAILED: frozenset({State.COMPLETED}),

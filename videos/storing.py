@@ -7,6 +7,7 @@ playable MP4 before it gets a name that anybody can see.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import shutil
@@ -23,6 +24,7 @@ from urllib.parse import urljoin, urlsplit
 import av
 import certifi
 import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import default_storage
@@ -84,6 +86,8 @@ def fetch(key: uuid.UUID, link: str, keep_alive: Callable[[], None] = lambda: No
             return Stored(file, picture, width, height, duration, size)
     except OSError as fault:
         raise Later(f"this machine could not keep it ({fault.strerror or type(fault).__name__})") from fault
+    except (BotoCoreError, ClientError) as fault:
+        raise Later(f"the bucket could not keep it ({type(fault).__name__})") from fault
 
 
 def _incoming_folder() -> Path:
@@ -114,7 +118,7 @@ def _forget(name: str) -> None:
 class _Movable(File):  # type: ignore[type-arg]
     """Lets a local storage rename the file instead of copying it."""
 
-    def __init__(self, file: object, path: Path) -> None:
+    def __init__(self, file: io.BufferedReader, path: Path) -> None:
         super().__init__(file, path.name)
         self._path = path
 
@@ -237,6 +241,8 @@ def _inspect(path: Path, poster: Path) -> tuple[int, int, float | None]:
             picture = next(container.decode(stream))
             duration = container.duration / av.time_base if container.duration else None
             image = picture.to_image()
+            if duration and _reaches(container, stream) < duration * 0.9:
+                raise Later("the film is cut short")
     except OSError as fault:
         if isinstance(fault, av.FFmpegError):
             raise Gone(f"the file can't be decoded ({type(fault).__name__})") from fault
@@ -245,3 +251,13 @@ def _inspect(path: Path, poster: Path) -> tuple[int, int, float | None]:
         raise Gone(f"the file can't be decoded ({type(fault).__name__})") from fault
     image.save(poster, "JPEG", quality=85, progressive=True)
     return image.width, image.height, duration
+
+
+def _reaches(container: av.container.InputContainer, stream: av.VideoStream) -> float:
+    """Up to which second the file really holds pictures; its index may promise more."""
+    ends = [
+        float((packet.pts + (packet.duration or 0)) * packet.time_base)
+        for packet in container.demux(stream)
+        if packet.pts is not None and packet.time_base is not None and not packet.is_corrupt
+    ]
+    return max(ends, default=0.0)

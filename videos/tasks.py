@@ -85,7 +85,7 @@ def again(touched: Iterable[uuid.UUID]) -> None:
     rows = Generation.objects.filter(pk__in=list(touched), next_check_at__isnull=False)
     for pk, state, due in rows.values_list("pk", "state", "next_check_at"):
         task, args = (fill, ()) if state == State.QUEUED else (advance, (str(pk),))
-        delay = (due - now).total_seconds()
+        delay = (due - now).total_seconds() if due else 0
         if delay <= 0:
             task(*args)
         elif delay <= SOON_SECONDS:

@@ -31,8 +31,6 @@ urlpatterns = [
     path("accounts/password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("accounts/reset/", views.PasswordReset.as_view(), name="password_reset"),
     path("accounts/reset/done/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
-    path(
-        "accounts/reset/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(), name="password_reset_confirm"
-    ),
+    path("accounts/reset/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
     path("accounts/reset/complete/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
 ]

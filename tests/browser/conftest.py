@@ -29,7 +29,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group("studio"))
             if not CHROMIUM:
                 reason = "needs Chromium (Debian: apt install chromium)"
-                mark = pytest.mark.skip(reason=reason) if not os.environ.get("CI") else pytest.mark.usefixtures("no_chromium")
+                mark = (
+                    pytest.mark.skip(reason=reason)
+                    if not os.environ.get("CI")
+                    else pytest.mark.usefixtures("no_chromium")
+                )
                 item.add_marker(mark)
 
 

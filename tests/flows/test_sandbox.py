@@ -168,7 +168,12 @@ def test_a_second_account_sees_none_of_it(studio, demo):
     assert film
     path = re.search(r'src="(/files/videos/[^"]+)"', demo.card(generation))[1]
     other = Visitor(studio, name="")
-    fields = {"username": "second", "email": "s@example.com", "password1": "a-long-secret", "password2": "a-long-secret"}
+    fields = {
+        "username": "second",
+        "email": "s@example.com",
+        "password1": "a-long-secret",
+        "password2": "a-long-secret",
+    }
     assert other.post("/accounts/signup/", page="/accounts/signup/", **fields).status_code == 302
     assert "mine alone" not in other.get("/").text
     for stranger in (f"/generations/{generation}/", path, demo.extend_path(generation)):

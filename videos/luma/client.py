@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -22,6 +23,7 @@ from .errors import AccountProblem, LostAnswer, LumaError, RateLimited, Rejected
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
+REPLY_SECONDS = 45
 REPLY_MAX = 4 * 1024 * 1024
 """Bytes of a reply that we are willing to read: a page of history with long prompts fits many times."""
 
@@ -169,8 +171,12 @@ def _take(response: requests.Response) -> bytes | None:
     """The body, or None where it is larger than we read."""
     chunks: list[bytes] = []
     size = 0
+    # The read timeout bounds each wait alone: an answer that drips must not outlive the caller's lease.
+    deadline = time.monotonic() + REPLY_SECONDS
     for chunk in response.iter_content(64 * 1024):
         size += len(chunk)
+        if time.monotonic() > deadline:
+            raise requests.ReadTimeout("the answer took too long")
         if size > REPLY_MAX:
             return None
         chunks.append(chunk)

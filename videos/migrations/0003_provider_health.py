@@ -4,25 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('videos', '0002_site'),
+        ("videos", "0002_site"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='site',
-            name='provider_answered_at',
+            model_name="site",
+            name="provider_answered_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='site',
-            name='provider_failed_at',
+            model_name="site",
+            name="provider_failed_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='site',
-            name='provider_fault',
+            model_name="site",
+            name="provider_fault",
             field=models.CharField(blank=True, editable=False, max_length=300),
         ),
     ]

@@ -71,13 +71,13 @@ class Planes:
 
 def rgb(frame: VideoFrame) -> Image.Image:
     """A frame as an image, by the colours that its labels say."""
-    image: Image.Image = frame.to_image(interpolation="BICUBIC")  # type: ignore[no-untyped-call]
+    image: Image.Image = frame.to_image(interpolation="BICUBIC")
     return image
 
 
 def planes_of(image: Image.Image, size: Size) -> Planes:
     """An RGB image scaled (not cropped) to `size`, whose sides must be even."""
-    frame = VideoFrame.from_image(image).reformat(  # type: ignore[no-untyped-call]
+    frame = VideoFrame.from_image(image).reformat(
         *size,
         format="yuv420p",
         src_colorspace=Colorspace.ITU709,

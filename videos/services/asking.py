@@ -7,6 +7,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -102,7 +103,10 @@ def keep_frame(owner: User, clean: CleanFrame) -> Frame:
     if known is not None:
         return known
     pk = uuid.uuid4()
-    name = default_storage.save(f"frames/{pk}.{clean.extension}", ContentFile(clean.content))
+    try:
+        name = default_storage.save(f"frames/{pk}.{clean.extension}", ContentFile(clean.content))
+    except (BotoCoreError, ClientError) as fault:
+        raise OSError(f"the bucket failed ({type(fault).__name__})") from fault
     try:
         with transaction.atomic():
             return Frame.objects.create(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 
 from ..luma import schema
 from ..luma.client import HISTORY_PAGE
-from ..luma.errors import LumaError
+from ..luma.errors import LumaError, Rejected
 from ..models import Generation
 from ..states import State
 from . import provider
+from .following import GIVE_UP
 from .results import apply_result
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ ASK_AFTER = (0, 5, 15, 45, 120, 300)
 CLOCK_SLACK = timedelta(hours=2)
 """The provider's clock and ours may be far apart; what is too old is told apart by its task."""
 PAGES_MOST = 20
+AT_ONCE = 100
 
 
 def confirm_due() -> list[uuid.UUID]:
@@ -35,36 +37,51 @@ def confirm_due() -> list[uuid.UUID]:
     due = Generation.objects.due(now).filter(
         state__in=[State.UNCONFIRMED, State.FAILED], task_id__isnull=True, sent_at__isnull=False
     )
-    claimed = [pk for pk in list(due.values_list("pk", flat=True)[:100]) if Generation.objects.claim(pk, now, provider.LEASE)]
+    claimed = [
+        pk for pk in list(due.values_list("pk", flat=True)[:100]) if Generation.objects.claim(pk, now, provider.LEASE)
+    ]
     if not claimed:
         return []
     rows = list(Generation.objects.filter(pk__in=claimed).order_by("sent_at"))
-    try:
-        tasks, complete = _history(min(row.sent_at or now for row in rows) - CLOCK_SLACK)
-    except LumaError as fault:
-        logger.warning("the account's history could not be read: %s", fault.message)
-        tasks, complete = [], False
+    history = _history(min(row.sent_at or now for row in rows) - CLOCK_SLACK, rows)
     for row in rows:
-        task = _match(row, tasks, complete)
+        task = _match(row, history.tasks, history.complete)
         if task is not None:
             logger.warning("generation %s: found as task %s", row.pk, task.id)
             apply_result(row.pk, _named(task), "asked")
-        _look_again(row, timezone.now())
+        running = task is not None and isinstance(task.reading, schema.Running)
+        _look_again(row, timezone.now(), sure=history.read and not running)
     return claimed
 
 
-def _history(since: datetime) -> tuple[list[schema.Task], bool]:
-    """The account's tasks since `since`, and whether these are all."""
+class _History(NamedTuple):
+    """What the account's history told; `complete`: these are all tasks; `read`: asking again would tell no more."""
+
+    tasks: list[schema.Task]
+    complete: bool
+    read: bool
+
+
+def _history(since: datetime, rows: list[Generation]) -> _History:
+    """The account's tasks since `since`, the newest first, until all that `rows` may need are there."""
+    wanted = {(row.request_body or {}).get("callback_url") for row in rows}
     found: dict[str, schema.Task] = {}
-    for page in range(PAGES_MOST):
-        provider.wait_for_turn()
-        with provider.talking() as luma:
-            tasks = luma.recent(since.timestamp(), offset=page * HISTORY_PAGE)
-        fresh = [task for task in tasks if task.id not in found]
-        found |= {task.id: task for task in fresh}
-        if not fresh or len(tasks) < HISTORY_PAGE:
-            return list(found.values()), True
-    return list(found.values()), False
+    try:
+        for page in range(PAGES_MOST):
+            provider.wait_for_turn()
+            with provider.talking() as luma:
+                tasks = luma.recent(since.timestamp(), offset=page * HISTORY_PAGE)
+            fresh = [task for task in tasks if task.id not in found]
+            found |= {task.id: task for task in fresh}
+            if not fresh or len(tasks) < HISTORY_PAGE:
+                return _History(list(found.values()), complete=True, read=True)
+            if wanted <= {task.request.get("callback_url") for task in found.values()} - {None}:
+                break
+    except LumaError as fault:
+        logger.warning("the account's history could not be read: %s", fault.message)
+        # What came before the fault may be all that is needed. A provider that keeps no history says so for good.
+        return _History(list(found.values()), complete=False, read=isinstance(fault, Rejected))
+    return _History(list(found.values()), complete=False, read=True)
 
 
 def _match(row: Generation, tasks: list[schema.Task], complete: bool) -> schema.Task | None:
@@ -95,7 +112,7 @@ def _match(row: Generation, tasks: list[schema.Task], complete: bool) -> schema.
             .exclude(pk=row.pk)
             .exclude(state=State.FAILED, sent_at__lt=timezone.now() - 2 * CLOCK_SLACK)
             .values_list("request_body", flat=True)
-            if _same(sent, other)
+            if _same(sent, other or {})
         ]
     return alike[0] if complete and len(alike) == 1 and not rivals else None
 
@@ -108,11 +125,15 @@ def _named(task: schema.Task) -> schema.Reading:
     return schema.Running(task.id) if isinstance(task.reading, schema.Running) else task.reading
 
 
-def _look_again(row: Generation, now: datetime) -> None:
+def _look_again(row: Generation, now: datetime, sure: bool) -> None:
+    """When to look next; `sure`: the history was read, and nothing in it is still to end."""
+    sent = row.sent_at or now
+    # Given up in the user's eyes, but not before the history was read: what was paid for may be there.
+    late = None if sure or now - sent > GIVE_UP else now + timedelta(seconds=ASK_AFTER[-1])
     if row.state == State.FAILED:
-        Generation.objects.filter(pk=row.pk, state=State.FAILED).update(next_check_at=None)
+        Generation.objects.filter(pk=row.pk, state=State.FAILED).update(next_check_at=late)
         return
-    deadline = (row.sent_at or now) + timedelta(seconds=settings.LUMA_CONFIRM_SECONDS)
+    deadline = sent + timedelta(seconds=settings.LUMA_CONFIRM_SECONDS)
     if now >= deadline:
         with transaction.atomic():
             if Generation.objects.select_for_update().get(pk=row.pk).state == State.UNCONFIRMED:
@@ -122,7 +143,7 @@ def _look_again(row: Generation, now: datetime) -> None:
                     error_code="not_confirmed",
                     error_message=_("The provider's answer was lost, and the video was not found in the account."),
                     finished_at=now,
-                    next_check_at=None,
+                    next_check_at=late,
                 )
                 logger.error("generation %s: not confirmed", row.pk)
         return

@@ -37,7 +37,8 @@ def ask_due(limit: int = schema.BATCH_MAX) -> list[uuid.UUID]:
     claimed = [pk for pk in list(found) if Generation.objects.claim(pk, now, provider.LEASE)]
     if not claimed:
         return []
-    task_ids = dict(Generation.objects.filter(pk__in=claimed).values_list("task_id", "pk"))
+    rows = Generation.objects.filter(pk__in=claimed).values_list("task_id", "pk")
+    task_ids = {task_id: pk for task_id, pk in rows if task_id}
     try:
         tasks = _ask(list(task_ids))
     except LumaError as fault:

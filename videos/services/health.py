@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 import requests
 from django.conf import settings
 from django.db.models import Count, Q
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import links

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Literal
+from typing import BinaryIO, Literal, cast
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -99,5 +99,5 @@ def frame_link(frame: Frame) -> str:
     if route == "upload":
         with default_storage.open(name) as file:
             kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-            return client().upload(file, name.rpartition("/")[2], kind)
+            return client().upload(cast(BinaryIO, file), name.rpartition("/")[2], kind)
     raise LookupError("no way to hand a frame to the provider")

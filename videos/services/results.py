@@ -57,10 +57,7 @@ def take_callback(generation: Generation, body: bytes) -> Callback.Outcome:
     except ValueError:
         reading = None
     with transaction.atomic():
-        if reading is None:
-            outcome = Callback.Outcome.UNREADABLE
-        else:
-            outcome = apply_result(generation.pk, reading, "callback")
+        outcome = apply_result(generation.pk, reading, "callback") if reading else Callback.Outcome.UNREADABLE
         if reading is None or isinstance(reading, schema.Running):
             ask_soon(Generation.objects.get(pk=generation.pk), now)
         if generation.callbacks.count() < CALLBACKS_KEPT:
@@ -127,7 +124,7 @@ def _complete(row: Generation, reading: schema.Completed, via: Via, now: datetim
         height=reading.video_height,
         created_at=now,
     )
-    return Generation.objects.move(
+    if not Generation.objects.move(
         row.pk,
         State.COMPLETED,
         video=video,
@@ -137,7 +134,9 @@ def _complete(row: Generation, reading: schema.Completed, via: Via, now: datetim
         finished_at=now,
         next_check_at=now,
         **fields,
-    )
+    ):
+        raise RuntimeError("the state changed under the lock")  # and so the video is taken back
+    return True
 
 
 def _fail(row: Generation, reading: schema.Failed, via: Via, now: datetime) -> bool:

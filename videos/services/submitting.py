@@ -192,7 +192,7 @@ def _delay(tries: int, fault: NotSent) -> float:
     delay = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(tries, 10))
     if isinstance(fault, RateLimited) and fault.retry_after:
         delay = max(delay, min(fault.retry_after, RETRY_AFTER_MOST))
-    return delay * random.uniform(0.75, 1.25)  # noqa: S311  jitter, no secret
+    return float(delay * random.uniform(0.75, 1.25))
 
 
 def _back_to_queue(pk: uuid.UUID, delay: float, fault: LumaError, *, tries: int) -> None:

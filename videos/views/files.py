@@ -25,7 +25,7 @@ PART_MOST = 4 * 1024 * 1024
 
 
 @require_safe
-def file(request: HttpRequest, name: str) -> HttpResponse:
+def file(request: HttpRequest, name: str) -> HttpResponse | FileResponse:
     """One stored file, with HTTP Range where it is ours to serve."""
     match = _NAME.fullmatch(name)
     if match is None:
@@ -60,7 +60,7 @@ def _may_see(request: HttpRequest, row: models.Model, name: str) -> bool:
     return isinstance(row, Frame) and links.signature_fits(name, request.GET.get("signature", ""))
 
 
-def _serve(request: HttpRequest, name: str, content_type: str) -> HttpResponse:
+def _serve(request: HttpRequest, name: str, content_type: str) -> HttpResponse | FileResponse:
     if settings.AWS_STORAGE_BUCKET_NAME:
         return HttpResponseRedirect(default_storage.url(name))
     try:

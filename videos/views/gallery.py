@@ -83,9 +83,8 @@ def live(request: StudioRequest) -> HttpResponse:
 def generation_detail(request: StudioRequest, pk: uuid.UUID) -> HttpResponse:
     """One generation: state, timeline, request, error, video, source and extensions."""
     generation = get_object_or_404(cards(Generation.objects.shown_to(request.user)).select_related("end_frame"), pk=pk)
-    if wants_fragment(request):
-        if request.GET.get("seen") == generation.stamp:
-            return HttpResponse(status=204 if generation.open else HTMX_STOP_POLLING)
+    if wants_fragment(request) and request.GET.get("seen") == generation.stamp:
+        return HttpResponse(status=204 if generation.open else HTMX_STOP_POLLING)
     extensions = cards(Generation.objects.shown_to(request.user)).filter(source__isnull=False, source=generation.video)
     context = {
         "generation": generation,

@@ -14,6 +14,7 @@ from .. import services, tasks
 from ..models import Site
 from .request import StudioRequest
 
+
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:

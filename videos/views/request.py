@@ -11,7 +11,7 @@ from ..models import User
 class StudioRequest(HttpRequest):
     """A request behind `login_required` and htmx's middleware."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     htmx: HtmxDetails
 
 
