@@ -39,6 +39,10 @@ _FAILED = {
         "It may have been charged all the same. If it still turns up, it appears here by itself. "
         "Sending it again may be charged a second time."
     ),
+    "restored": gettext_lazy(
+        "It may have been made and charged since. If it turns up, it appears here by itself. "
+        "Sending it again may be charged a second time."
+    ),
     "never_answered": gettext_lazy(
         "If it still turns up, it appears here by itself. Send it again, or show the operator the trace ID."
     ),

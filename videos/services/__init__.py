@@ -11,7 +11,7 @@ from .confirming import confirm_due
 from .following import ask_due
 from .health import prune_callbacks, report, self_test, vitals
 from .provider import frame_route
-from .reconciling import advance, ask_now, beat, due_rows, due_soon, mark_failed, reconcile, store_again
+from .reconciling import advance, after_restore, ask_now, beat, due_rows, due_soon, mark_failed, reconcile, store_again
 from .results import apply_result, take_callback
 from .submitting import submit_due
 
@@ -19,6 +19,7 @@ __all__ = [
     "Asked",
     "LimitReached",
     "advance",
+    "after_restore",
     "apply_result",
     "ask_due",
     "ask_now",

@@ -97,6 +97,26 @@ def mark_failed(generation: Generation) -> bool:
     )
 
 
+def after_restore() -> int:
+    """End what waited when a backup was made, and let submissions go; how many generations that ended.
+
+    Since then they may have been sent and charged: sending them again is for their owners to decide. A
+    callback, whose address is in the backup too, still completes them.
+    """
+    ended = 0
+    for pk in Generation.objects.filter(state=State.QUEUED).values_list("pk", flat=True):
+        ended += Generation.objects.move(
+            pk,
+            State.FAILED,
+            error_code="restored",
+            error_message=_("This site was restored from a backup that was made before this request was sent."),
+            finished_at=timezone.now(),
+            next_check_at=None,
+        )
+    Site.objects.update(stopped=False)
+    return ended
+
+
 def oldest_due(now: datetime) -> datetime | None:
     """When the row that has waited longest for the worker became due; None where none waits."""
     due = Generation.objects.filter(next_check_at__lte=now).exclude(state__in=[State.QUEUED, *TERMINAL])

@@ -24,7 +24,7 @@ _ICONS = {
     State.FAILED: "circle-alert",
     State.COMPLETED: "archive-x",
 }
-_MAYBE_CHARGED = frozenset({"not_confirmed", "never_answered"})
+_MAYBE_CHARGED = frozenset({"not_confirmed", "never_answered", "restored"})
 
 
 @register.filter
