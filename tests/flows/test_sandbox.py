@@ -40,17 +40,21 @@ def frame(colour):
     return ("frame.png", pictures.image((320, 180), colour), "image/png")
 
 
-def asked_of_the_sandbox(studio, prompt):
-    """The request that reached the sandbox with this prompt."""
+def tasks_of_the_sandbox(studio, prompt):
+    """The requests with this prompt of which the sandbox made a task."""
     answer = requests.post(
         f"http://127.0.0.1:{studio.port + 1}/luma/tasks",
         json={"action": "retrieve_batch", "limit": 100},
         headers={"Authorization": "Bearer any"},
         timeout=10,
     )
-    found = [task["request"] for task in answer.json()["items"] if task["request"]["prompt"] == prompt]
-    assert len(found) == 1
-    return found[0]
+    return [task["request"] for task in answer.json()["items"] if task["request"]["prompt"] == prompt]
+
+
+def asked_of_the_sandbox(studio, prompt):
+    """The one request with this prompt that reached the sandbox."""
+    (found,) = tasks_of_the_sandbox(studio, prompt)
+    return found
 
 
 def test_each_aspect_ratio_comes_out_in_that_shape(demo):
@@ -193,17 +197,22 @@ def test_stopped_in_the_middle_and_started_again_nothing_is_lost(tmp_path, endin
 
 
 def test_killed_in_the_middle_and_started_again_nothing_is_lost_or_paid_twice(tmp_path):
-    studio = Studio(tmp_path, quick=True).start()
+    studio = Studio(tmp_path, quick=True, LUMA_CONFIRM_SECONDS=15).start()
     demo = Visitor(studio)
-    made = [demo.generate(f"film {number}") for number in range(3)]
-    wait_until(lambda: demo.state(made[0]) == "processing", "sent")
+    made = {demo.generate(f"film {number}"): f"film {number}" for number in range(3)}
+    wait_until(lambda: "processing" in map(demo.state, made), "one is sent")
     studio.end(signal.SIGKILL)
     studio.start()
     demo = Visitor(studio)
-    for generation in made:
-        demo.wait_for_video(generation, 150)
-    for number in range(3):
-        asked_of_the_sandbox(studio, f"film {number}")
+    for generation, prompt in made.items():
+        wait_until(lambda g=generation: demo.state(g) in ("completed", "failed"), "an end", 150)
+        if demo.state(generation) == "completed":
+            demo.wait_for_video(generation, 150)
+            asked_of_the_sandbox(studio, prompt)
+        else:
+            # Killed after it was claimed and before it was sent: it ends honestly, and nothing was made.
+            assert "was not found in the account" in demo.card(generation)
+            assert tasks_of_the_sandbox(studio, prompt) == []
     assert studio.end() == 0
 
 
