@@ -35,7 +35,7 @@ class Person:
 
     def generate(self, prompt: str = "a red fox in the snow", **fields: Any) -> HttpResponse:
         """Fill in the composer and send it. Fields set to None are left out."""
-        return self.post("/generations/", request_fields(prompt=prompt, aspect_ratio="16:9", **fields))
+        return self.post("/generations/", request_fields(**{"prompt": prompt, "aspect_ratio": "16:9", **fields}))
 
     def extend(self, video_pk: uuid.UUID, prompt: str = "it goes on", **fields: Any) -> HttpResponse:
         """Extend one of one's videos."""

@@ -114,6 +114,8 @@ def live(person, *rows):
 
 def test_one_poller_gets_changed_cards_alone_then_silence_then_the_end(ada, provider, work):
     first, second = make(ada.user, 2, next_check_at=timezone.now())
+    assert b"generation" in live(ada, first, second).content  # their places in line
+    first.place, second.place = 1, 2
     assert live(ada, first, second).status_code == 204
     work()
     changed = live(ada, first, second)
@@ -121,7 +123,7 @@ def test_one_poller_gets_changed_cards_alone_then_silence_then_the_end(ada, prov
     assert changed.content.count(b'hx-swap-oob="true"') == 2
     call_back(first, completed("task-1", video_url="https://unlisted.example/x.mp4"))
     Generation.objects.filter(pk=second.pk).delete()
-    first.refresh_from_db()
+    first = ada.only()
     assert live(ada, first).status_code == 204  # completed, but not stored yet: it may still change
     ada.post(f"/generations/{first.pk}/delete/")
     assert live(ada, first).status_code == 286
@@ -267,4 +269,6 @@ def test_the_price_is_shown_only_where_it_is_set(ada, settings):
 
 def test_with_many_cards_open_the_poll_sees_them_all_in_one_request(ada):
     rows = make(ada.user, 48)
+    for place, row in enumerate(rows, start=1):
+        row.place = place
     assert live(ada, *rows).status_code == 204

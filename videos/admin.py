@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +24,8 @@ from django.utils.translation import ngettext
 from . import services, tasks
 from .models import Callback, Frame, Generation, Site, User, Video
 from .reading import request_of
+
+_SIGNATURE = re.compile(r"(signature=)[^\s\"'&\\]+", re.IGNORECASE)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -250,6 +253,6 @@ class SiteAdmin(admin.ModelAdmin):
 
 
 def readable(notice: Callback) -> str:
-    """A raw body as text; bytes that are no UTF-8 are shown as escapes, our own address without its secret."""
+    """A raw body as text; bytes that are no UTF-8 are shown as escapes, our own addresses without their secrets."""
     text = bytes(notice.body).decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
-    return text.replace(notice.generation.callback_token, "…")
+    return _SIGNATURE.sub(r"\1…", text.replace(notice.generation.callback_token, "…"))

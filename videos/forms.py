@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from . import links, services
 from .luma import schema
-from .models import User, Video
+from .models import Frame, User, Video
 from .validators import CleanFrame, clean_frame
 
 TIMEOUT_MIN, TIMEOUT_MAX = 60, 1800
@@ -52,6 +52,16 @@ class LinkField(forms.CharField):
         return link
 
 
+class OwnFrameField(forms.ModelChoiceField):
+    """One of the user's own frames, by its id."""
+
+    widget = forms.HiddenInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        message = _("This frame is not among yours any more. Choose another.")
+        super().__init__(Frame.objects.none(), required=False, error_messages={"invalid_choice": message}, **kwargs)
+
+
 class PromptField(forms.CharField):
     """A line break counts once, as it does in the browser."""
 
@@ -83,8 +93,36 @@ class SubmissionForm(forms.Form):
         help_text=_("Seconds until Luma gives up."),
     )
     submission = forms.UUIDField(widget=forms.HiddenInput, initial=new_submission, required=False)
+    end_frame = OwnFrameField()
 
     action = "generate"
+    sides: tuple[str, ...] = ("end",)
+
+    def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.owner = owner
+        for side in self.sides:
+            cast(OwnFrameField, self.fields[f"{side}_frame"]).queryset = Frame.objects.filter(owner=owner)
+
+    def kept_frame(self, side: str) -> Frame | None:
+        """The one of the user's own frames that the form holds for `side`, to show it."""
+        value = self[f"{side}_frame"].value()
+        if isinstance(value, Frame) or not value:
+            return value or None
+        try:
+            return Frame.objects.filter(owner=self.owner, pk=value).first()
+        except ValidationError:
+            return None
+
+    @property
+    def kept_start_frame(self) -> Frame | None:
+        """See `kept_frame`."""
+        return self.kept_frame("start") if "start" in self.sides else None
+
+    @property
+    def kept_end_frame(self) -> Frame | None:
+        """See `kept_frame`."""
+        return self.kept_frame("end")
 
     def clean_prompt(self) -> str:
         return schema.text(self.cleaned_data["prompt"], schema.PROMPT_MAX) or self._no_prompt()
@@ -98,20 +136,20 @@ class SubmissionForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        for side in ("start", "end"):
+        for side in self.sides:
             self._check_frame(side, data)
-        if data.get("loop") and (data.get("end_image") or data.get("end_image_url")):
+        if data.get("loop") and any(data.get(name) for name in ("end_image", "end_image_url", "end_frame")):
             self.add_error("loop", _("A loop ends where it starts: remove the end frame, or switch the loop off."))
         return data
 
-    def save(self, owner: User) -> tuple[Any, bool]:
+    def save(self) -> tuple[Any, bool]:
         """Store the frames and the generation; see `services.submit` for what is answered and raised."""
         data = self.cleaned_data
-        frames: dict[str, Any] = {
-            f"{side}_frame_id": services.keep_frame(owner, data[f"{side}_image"]).pk
-            for side in ("start", "end")
-            if data.get(f"{side}_image")
-        }
+        frames: dict[str, Any] = {}
+        for side in self.sides:
+            image, frame = data[f"{side}_image"], data[f"{side}_frame"]
+            if image or frame:
+                frames[f"{side}_frame_id"] = (services.keep_frame(self.owner, image) if image else frame).pk
         asked = services.Asked(
             prompt=data["prompt"],
             action=self.action,
@@ -124,16 +162,16 @@ class SubmissionForm(forms.Form):
             **frames,
             **self._source(),
         )
-        return services.submit(owner, asked, data["submission"])
+        return services.submit(self.owner, asked, data["submission"])
 
     def _source(self) -> dict[str, Any]:
         return {}
 
     def _check_frame(self, side: str, data: dict[str, Any]) -> None:
-        file, link = data.get(f"{side}_image"), data.get(f"{side}_image_url")
-        if file and link:
+        file, link, frame = (data.get(f"{side}_{kind}") for kind in ("image", "image_url", "frame"))
+        if sum(map(bool, (file, link, frame))) > 1:
             self.add_error(f"{side}_image_url", _("Give either a file or an address, not both."))
-        elif file and services.frame_route() is None:
+        elif (file or frame) and services.frame_route() is None:
             self.add_error(
                 f"{side}_image",
                 _(
@@ -158,6 +196,9 @@ class GenerateForm(SubmissionForm):
     )
     start_image = FrameField(label=_("Start frame"), required=False)
     start_image_url = LinkField(label=_("or its address"))
+    start_frame = OwnFrameField()
+
+    sides = ("start", "end")
 
     def clean_aspect_ratio(self) -> str:
         return self.cleaned_data["aspect_ratio"] or schema.ASPECT_RATIO_DEFAULT

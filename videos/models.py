@@ -189,6 +189,9 @@ class Generation(models.Model):
 
     objects = GenerationQuerySet.as_manager()
 
+    place: int | None = None
+    """Its place in line, where a view has looked it up; no column."""
+
     class Meta:
         verbose_name = _("generation")
         verbose_name_plural = _("generations")
@@ -232,7 +235,7 @@ class Generation(models.Model):
     def stamp(self) -> str:
         """Changes whenever its card shows something else."""
         home = "" if self.video is None else ("stored" if self.video.stored_at else str(bool(self.video.expired_at)))
-        return f"{self.state}.{home}.{self.error_code}"
+        return f"{self.state}.{home}.{self.error_code}.{self.place or ''}"
 
 
 class Callback(models.Model):

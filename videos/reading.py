@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from .luma.client import ACCOUNT_CODES
 from .models import Generation
 from .states import State
 
@@ -23,7 +24,12 @@ class Said:
     advice: str = ""
 
 
+_NO_ACCESS = gettext_lazy(
+    "The provider does not accept this studio's access. Your request is kept, and goes out when an operator has "
+    "put that right."
+)
 _QUEUED = {
+    **dict.fromkeys((*sorted(ACCOUNT_CODES), "accountproblem"), _NO_ACCESS),
     "used_up": gettext_lazy(
         "The provider's balance is used up. Your request is kept, and goes out when it is refilled."
     ),
@@ -99,8 +105,16 @@ def timeline_of(generation: Generation) -> list[Step]:
 
 
 def request_of(generation: Generation) -> list[tuple[str, Any]]:
-    """The request's fields as the provider names them, without the callback's secret."""
-    return [(name, value) for name, value in _body(generation).items() if name not in ("callback_url", "async")]
+    """The request's fields as the provider names them, without the callback's secret and the keys to frames."""
+    body = {name: value for name, value in _body(generation).items() if name not in ("callback_url", "async")}
+    for name, frame_id in (
+        ("start_image_url", generation.start_frame_id),
+        ("end_image_url", generation.end_frame_id),
+    ):
+        if frame_id and name in body:
+            # The link to an uploaded frame is signed: it was meant for the provider alone.
+            body[name] = str(body[name]).partition("?")[0]
+    return list(body.items())
 
 
 def code_of(generation: Generation) -> dict[str, str]:

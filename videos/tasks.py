@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 SOON_SECONDS = 100
 """What is due later than this, the sweep finds by itself; longer than a lease."""
+QUEUE_LONG = 200
+"""So many waiting tasks are enough: the sweep adds none for rows that nobody comes for, as they may be among these."""
 
 _started = threading.Lock()
 
@@ -62,8 +64,10 @@ def sweep() -> None:
     """Pick up whatever is due and nobody is coming for."""
     services.beat()
     services.prune_callbacks(timezone.now())
-    for pk in services.due_rows():
-        advance(str(pk))
+    # Rows whose turn has not come are due in the next minute, too: unbounded, a long queue would grow by them for ever.
+    if (waiting() or 0) < QUEUE_LONG:
+        for pk in services.due_rows():
+            advance(str(pk))
     fill()
 
 

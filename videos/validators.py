@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 import warnings
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -17,10 +18,15 @@ FRAME_MAX_BYTES = 25 * 1024 * 1024
 """The provider's own limit."""
 FRAME_MAX_PIXELS = 40_000_000
 FRAME_MIN_SIDE = 16
+SCANS_MOST = 200
+"""A progressive JPEG has about ten scans; with thousands, a small file would take hours to draw."""
+AT_ONCE = 2
+"""Pictures drawn at once in this process: one of 40 megapixels takes 170 MB, as WebP 650 MB."""
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
 """As Pillow calls them when it opens them: a phone's MPO begins as a JPEG, and is opened as one."""
 
 pi_heif.register_heif_opener()
+_room = threading.BoundedSemaphore(AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,8 @@ def clean_frame(upload: BinaryIO, size: int) -> CleanFrame:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             _check(raw)
-            picture = _first_picture(raw)
+            with _room:
+                return _encoded(_first_picture(raw))
         except ValidationError:
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as fault:
@@ -58,7 +65,6 @@ def clean_frame(upload: BinaryIO, size: int) -> CleanFrame:
         except Exception as fault:
             # Decoders of hostile bytes raise nearly anything: struct.error, SyntaxError, KeyError …
             raise _no_image() from fault
-    return _encoded(picture)
 
 
 def _check(raw: bytes) -> None:
@@ -70,22 +76,26 @@ def _check(raw: bytes) -> None:
         # A phone's MPO holds a second view of the same moment; only a WebP or PNG with more is an animation.
         if image.format in ("WEBP", "PNG") and getattr(image, "n_frames", 1) > 1:
             raise ValidationError(_("This image is animated. Save one picture of it, and use that."), code="animated")
+        if image.format in ("JPEG", "MPO") and raw.count(b"\xff\xda") > SCANS_MOST:
+            raise _no_image()
         image.verify()
 
 
 def _first_picture(raw: bytes) -> Image.Image:
+    # Every needless copy of a large picture would be another 160 MB.
     with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):
+        ImageOps.exif_transpose(image, in_place=True)
+        plain: Image.Image = image
+        if plain.mode.startswith("I"):
             # Sixteen bits of grey: converting alone would make all but the darkest of it white.
-            upright = upright.point(lambda shade: shade / 256).convert("L")
-            upright.info.clear()
-        transparent = upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info
-        plain = upright.convert("RGBA" if transparent else "RGB")
-    # A fresh image carries nothing of the old one's metadata.
-    clean = Image.new(plain.mode, plain.size)
-    clean.paste(plain)
-    return clean
+            plain = plain.point(lambda shade: shade / 256).convert("L")
+            plain.info.clear()
+        mode = "RGBA" if plain.mode in ("RGBA", "LA", "PA") or "transparency" in plain.info else "RGB"
+        if plain.mode != mode:
+            plain = plain.convert(mode)
+    # Encoders take metadata from here, and from nowhere else unless told to.
+    plain.info = {}
+    return plain
 
 
 def _encoded(picture: Image.Image) -> CleanFrame:

@@ -31,6 +31,8 @@ ACCOUNT_CODES = frozenset(
     {"no_token", "token_mismatched", "invalid_token", "token_expired", "used_up", "disabled", "no_api"}
 )
 HISTORY_PAGE = 100
+TOKEN_LEAST = 12
+"""Characters; what is shorter is no secret, but a word that a message may well hold."""
 
 
 class LumaClient:
@@ -104,7 +106,7 @@ class LumaClient:
             headers={"Authorization": _bearer(self._platform_token)},
             files={"file": (name, file, content_type)},
         )
-        found = _read(response)
+        found = _read(response, self._platform_token)
         link = schema.url(found.get("url")) or schema.url(found.get("file_url"))
         if not link:
             raise LostAnswer("The answer to the upload names no link.", trace_id=schema.trace_of(found))
@@ -116,7 +118,7 @@ class LumaClient:
             headers={"Authorization": _bearer(self._token), "Content-Type": "application/json"},
             data=_Body(json.dumps(body).encode()),
         )
-        return _read(response)
+        return _read(response, self._token)
 
     def _send(self, url: str, **parts: Any) -> _Reply:
         parts["headers"]["Accept"] = "application/json"
@@ -198,8 +200,8 @@ def _kind(fault: BaseException) -> str:
     return type(fault).__name__
 
 
-def _read(reply: _Reply) -> dict[str, Any]:
-    """The JSON object of a 200; raises the right `LumaError` for everything else."""
+def _read(reply: _Reply, token: str) -> dict[str, Any]:
+    """The JSON object of a 200; raises the right `LumaError` for everything else, without our `token` in its words."""
     found: dict[str, Any] = {}
     try:
         found = schema.load(reply.content or b"")
@@ -208,11 +210,13 @@ def _read(reply: _Reply) -> dict[str, Any]:
         parsed = False
     if reply.status == 200 and parsed:
         return found
-    raise _error(reply, found)
+    raise _error(reply, found, token)
 
 
-def _error(reply: _Reply, found: dict[str, Any]) -> LumaError:
+def _error(reply: _Reply, found: dict[str, Any], token: str) -> LumaError:
     code, message = schema.read_error(found)
+    if len(token) >= TOKEN_LEAST:
+        message = message.replace(token, "…")
     status = reply.status
     words: dict[str, Any] = {"code": code, "trace_id": schema.trace_of(found), "status": status}
     message = message or f"The provider answered with status {status}."

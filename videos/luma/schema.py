@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ _CODE_MAX = 64
 _MESSAGE_MAX = 2000
 _PIXELS_MAX = 20_000
 _EPOCH_MAX = 32_503_680_000  # the year 3000
+_SECRET = re.compile(r"(callbacks/luma/|signature=|bearer )[^\s\"'&<>/]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,15 @@ def read_tasks(found: dict[str, Any]) -> list[Task]:
 
 
 def read_error(found: dict[str, Any]) -> tuple[str, str]:
-    """(code, message) of an error reply, in whatever shape: object, string, list or null."""
+    """(code, message) of an error reply, in whatever shape: object, string, list or null.
+
+    The message is for people: what it repeats of our request's secrets is left out.
+    """
+    code, message = _error(found)
+    return code, _SECRET.sub(r"\1…", message)
+
+
+def _error(found: dict[str, Any]) -> tuple[str, str]:
     error = found.get("error")
     if isinstance(error, list) and error:
         error = error[0]

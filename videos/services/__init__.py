@@ -8,6 +8,8 @@ processes; the paid POST alone may not, and `submitting` guards it.
 from .asking import Asked, LimitReached, delete, keep_frame, left_today, resubmit, retry, submit
 from .bringing import bring_home
 from .confirming import confirm_due
+from .counting import by_day, counts_of, places_in_line, usual_wait
+from .cutting import NotHome, cut_frame
 from .following import ask_due
 from .health import prune_callbacks, report, self_test, vitals
 from .provider import frame_route
@@ -18,6 +20,7 @@ from .submitting import submit_due
 __all__ = [
     "Asked",
     "LimitReached",
+    "NotHome",
     "advance",
     "after_restore",
     "apply_result",
@@ -25,7 +28,10 @@ __all__ = [
     "ask_now",
     "beat",
     "bring_home",
+    "by_day",
     "confirm_due",
+    "counts_of",
+    "cut_frame",
     "delete",
     "due_rows",
     "due_soon",
@@ -33,6 +39,7 @@ __all__ = [
     "keep_frame",
     "left_today",
     "mark_failed",
+    "places_in_line",
     "prune_callbacks",
     "reconcile",
     "report",
@@ -43,5 +50,6 @@ __all__ = [
     "submit",
     "submit_due",
     "take_callback",
+    "usual_wait",
     "vitals",
 ]

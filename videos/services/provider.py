@@ -5,12 +5,13 @@ from __future__ import annotations
 import mimetypes
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import BinaryIO, Literal, cast
 
 from django.conf import settings
 from django.core.files.storage import default_storage
+from django.db import DatabaseError
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -43,11 +44,15 @@ def client() -> LumaClient:
 
 @contextmanager
 def talking() -> Iterator[LumaClient]:
-    """A client for one call; whether the provider could be reached is noted for the operators."""
+    """A client for one call; whether the provider could be reached is noted for the operators.
+
+    A note that can't be written changes nothing of what the call brought.
+    """
     try:
         yield client()
     except (Unreachable, LostAnswer) as fault:
-        Site.objects.update(provider_failed_at=timezone.now(), provider_fault=fault.message[:300])
+        with suppress(DatabaseError):
+            Site.objects.update(provider_failed_at=timezone.now(), provider_fault=fault.message[:300])
         raise
     except LumaError:
         _note_answer()
@@ -60,7 +65,10 @@ def _note_answer() -> None:
     now = timezone.now()
     # Once in a while will do: this must not cost a write for each call.
     stale = Q(provider_answered_at__isnull=True) | Q(provider_answered_at__lt=now - NOTE_EVERY)
-    Site.objects.filter(stale | Q(provider_failed_at__gte=F("provider_answered_at"))).update(provider_answered_at=now)
+    with suppress(DatabaseError):
+        Site.objects.filter(stale | Q(provider_failed_at__gte=F("provider_answered_at"))).update(
+            provider_answered_at=now
+        )
 
 
 def wait_for_turn() -> None:

@@ -32,14 +32,15 @@ RETRY_AFTER_MOST = 600.0
 
 
 def submit_due() -> list[uuid.UUID]:
-    """Send queued generations until none is due or no slot is free; the ones that were tried.
+    """Send queued generations until none is due, no slot is free or the provider takes none; the ones that were tried.
 
     Fair among users: whoever has the fewest in flight comes next, then who has waited longest.
     """
     tried: list[uuid.UUID] = []
-    while (pk := _next(timezone.now(), tried)) is not None:
+    taken = True
+    while taken and (pk := _next(timezone.now(), tried)) is not None:
         tried.append(pk)
-        _submit(pk)
+        taken = _submit(pk)
     return tried
 
 
@@ -67,35 +68,36 @@ def _may_send(site: Site, now: datetime) -> bool:
     return site.next_probe_at <= now or site.next_probe_at > now + 2 * PROBE_EVERY
 
 
-def _submit(pk: uuid.UUID) -> None:
+def _submit(pk: uuid.UUID) -> bool:
+    """Send one; False where the provider would take no other one now either."""
     if not Generation.objects.filter(state=State.QUEUED).claim(pk, timezone.now(), provider.LEASE):
-        return
+        return True
     row = Generation.objects.select_related("start_frame", "end_frame", "source", "owner").get(pk=pk)
     if row.deleted_at is not None:
         # Deleted while it was out, and then sent back: nothing was made, so nothing is lost.
         _fail_before_sending(pk, "cancelled", _("Deleted before it was sent."))
-        return
+        return True
     if not row.owner.is_active:
         _fail_before_sending(pk, "account_disabled", _("This account is disabled."))
-        return
+        return True
     try:
         body = _body(row)
     except LookupError:
         _fail_before_sending(pk, "no_frame_route", _("Uploaded frames can't reach the provider from this site."))
-        return
+        return True
     except OSError as fault:
         _put_off(pk, row.tries, _("A frame could not be read: %s") % type(fault).__name__)
-        return
+        return True
     except Rejected as refusal:
         _fail_before_sending(pk, refusal.code or "frame_refused", refusal.message)
-        return
+        return True
     except LumaError as fault:
         _put_off(pk, row.tries, fault.message)
-        return
+        return True
     if not _launch(row, body):
         Generation.objects.filter(pk=pk, state=State.QUEUED).update(next_check_at=timezone.now())
-        return
-    _send(row, body)
+        return True
+    return _send(row, body)
 
 
 def _launch(row: Generation, body: dict[str, Any]) -> bool:
@@ -118,7 +120,7 @@ def _launch(row: Generation, body: dict[str, Any]) -> bool:
         )
 
 
-def _send(row: Generation, body: dict[str, Any]) -> None:
+def _send(row: Generation, body: dict[str, Any]) -> bool:
     pk = row.pk
     logger.info("generation %s: sending", pk)
     try:
@@ -127,10 +129,11 @@ def _send(row: Generation, body: dict[str, Any]) -> None:
     except AccountProblem as problem:
         _pause(problem)
         _back_to_queue(pk, 0, problem, tries=row.tries)
-        return
+        return False
     except NotSent as fault:
         _back_to_queue(pk, _delay(row.tries, fault), fault, tries=row.tries + 1)
-        return
+        # A long queue must not become a hail of requests.
+        return False
     except Rejected as refusal:
         _resume()
         Generation.objects.move(
@@ -143,12 +146,13 @@ def _send(row: Generation, body: dict[str, Any]) -> None:
             next_check_at=None,
         )
         logger.warning("generation %s: rejected, %s", pk, refusal.code)
-        return
+        return True
     except LostAnswer as loss:
         lose(pk, loss.message, loss.trace_id)
-        return
+        return True
     _resume()
     apply_result(pk, reading, "answer")
+    return True
 
 
 def lose(pk: uuid.UUID, message: str, trace_id: str = "") -> None:
@@ -189,10 +193,11 @@ def _body(row: Generation) -> dict[str, Any]:
 
 
 def _delay(tries: int, fault: NotSent) -> float:
-    delay = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(tries, 10))
+    delay = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(tries, 10)) * random.uniform(0.75, 1.25)
     if isinstance(fault, RateLimited) and fault.retry_after:
-        delay = max(delay, min(fault.retry_after, RETRY_AFTER_MOST))
-    return float(delay * random.uniform(0.75, 1.25))
+        # Later than told is well, sooner is not.
+        delay = max(delay, min(fault.retry_after, RETRY_AFTER_MOST) * random.uniform(1, 1.25))
+    return float(delay)
 
 
 def _back_to_queue(pk: uuid.UUID, delay: float, fault: LumaError, *, tries: int) -> None:

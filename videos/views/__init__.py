@@ -2,9 +2,11 @@
 
 from .accounts import PasswordReset, signup
 from .asking import delete, extend, extend_by_link, generate, retry
+from .composing import frames, use_frame
 from .files import file
 from .gallery import gallery, generation_detail, live
 from .health import healthz, status
+from .you import you
 
 __all__ = [
     "PasswordReset",
@@ -12,6 +14,7 @@ __all__ = [
     "extend",
     "extend_by_link",
     "file",
+    "frames",
     "gallery",
     "generate",
     "generation_detail",
@@ -20,4 +23,6 @@ __all__ = [
     "retry",
     "signup",
     "status",
+    "use_frame",
+    "you",
 ]

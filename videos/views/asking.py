@@ -20,7 +20,8 @@ from .. import services, tasks
 from ..forms import ExtendByLinkForm, ExtendForm, GenerateForm, SubmissionForm
 from ..models import Generation, Video
 from ..states import State
-from .gallery import cards, read_uuid
+from .composing import filled_in, read_uuid
+from .gallery import cards
 from .request import StudioRequest, wants_fragment
 
 
@@ -28,7 +29,7 @@ from .request import StudioRequest, wants_fragment
 @login_required
 def generate(request: StudioRequest) -> HttpResponse:
     """Ask for a new video."""
-    form = GenerateForm(request.POST, request.FILES)
+    form = GenerateForm(request.POST, request.FILES, owner=request.user)
     return _answer(request, form, "videos/generate.html", "videos/_composer.html", fresh=GenerateForm)
 
 
@@ -39,8 +40,7 @@ def extend(request: StudioRequest, pk: uuid.UUID) -> HttpResponse:
     """Continue one of the user's videos by its ID."""
     own = Video.objects.filter(owner=request.user, generation__deleted_at__isnull=True)
     source = get_object_or_404(own.select_related("generation"), pk=pk)
-    bound = (request.POST, request.FILES) if request.method == "POST" else ()
-    form = ExtendForm(*bound, source=source)
+    form = ExtendForm(*_bound(request), source=source, owner=request.user, initial=filled_in(request))
     return _answer(request, form, "videos/extend.html", "videos/_extend.html", source=source)
 
 
@@ -49,7 +49,7 @@ def extend(request: StudioRequest, pk: uuid.UUID) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def extend_by_link(request: StudioRequest) -> HttpResponse:
     """Continue a video that lies anywhere, by its link."""
-    form = ExtendByLinkForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
+    form = ExtendByLinkForm(*_bound(request), owner=request.user, initial=filled_in(request))
     return _answer(request, form, "videos/extend.html", "videos/_extend.html", source=None)
 
 
@@ -82,6 +82,10 @@ def delete(request: StudioRequest, pk: uuid.UUID) -> HttpResponse:
     return redirect("gallery")
 
 
+def _bound(request: StudioRequest) -> tuple[Any, ...]:
+    return (request.POST, request.FILES) if request.method == "POST" else ()
+
+
 def _answer(
     request: StudioRequest,
     form: SubmissionForm,
@@ -92,13 +96,13 @@ def _answer(
 ) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
-            made, created = form.save(request.user)
+            made, created = form.save()
         except services.LimitReached as limit:
             form.add_error(None, str(limit))
         except OSError:
             form.add_error(None, _("The frame could not be stored just now. Nothing was sent: please try again."))
         else:
-            return _made(request, made, created, context | ({"form": fresh()} if fresh else {}))
+            return _made(request, made, created, context | ({"form": fresh(owner=request.user)} if fresh else {}))
     template = fragment if wants_fragment(request) else page
     return TemplateResponse(request, template, {**context, "form": form})
 

@@ -17,9 +17,11 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HTMX_STOP_POLLING
 
+from .. import services
 from ..forms import GenerateForm
 from ..models import Generation, GenerationQuerySet
 from ..reading import code_of, request_of, timeline_of
+from .composing import filled_in, read_uuid
 from .request import StudioRequest, wants_fragment
 
 PAGE = 24
@@ -52,7 +54,8 @@ def gallery(request: StudioRequest) -> HttpResponse:
     }
     if wants_fragment(request):
         return TemplateResponse(request, "videos/_card_list.html", context)
-    context |= {"form": GenerateForm(), "poll": any(card.open for card in page)}
+    form = GenerateForm(owner=request.user, initial=filled_in(request))
+    context |= {"form": form, "poll": any(card.open for card in page)}
     return TemplateResponse(request, "videos/gallery.html", context)
 
 
@@ -69,6 +72,9 @@ def live(request: StudioRequest) -> HttpResponse:
         if (pk := read_uuid(key)) is not None:
             seen[pk] = stamp
     rows = list(cards(Generation.objects.shown_to(request.user)).filter(pk__in=seen))
+    places = services.places_in_line(rows)
+    for row in rows:
+        row.place = places.get(row.pk)
     changed = [row for row in rows if row.stamp != seen[row.pk]]
     still_open = any(row.open for row in rows)
     if still_open and not changed:
@@ -86,7 +92,11 @@ def generation_detail(request: StudioRequest, pk: uuid.UUID) -> HttpResponse:
     if wants_fragment(request) and request.GET.get("seen") == generation.stamp:
         return HttpResponse(status=204 if generation.open else HTMX_STOP_POLLING)
     extensions = cards(Generation.objects.shown_to(request.user)).filter(source__isnull=False, source=generation.video)
+    generation.place = services.places_in_line([generation]).get(generation.pk)
+    newer, older = _neighbours(request, generation)
     context = {
+        "newer": newer,
+        "older": older,
         "generation": generation,
         "timeline": timeline_of(generation),
         "request_fields": request_of(generation),
@@ -99,13 +109,12 @@ def generation_detail(request: StudioRequest, pk: uuid.UUID) -> HttpResponse:
     )
 
 
-def read_uuid(text: str) -> uuid.UUID | None:
-    """A UUID in its usual spelling, else None."""
-    try:
-        found = uuid.UUID(text)
-    except ValueError:
-        return None
-    return found if str(found) == text else None
+def _neighbours(request: StudioRequest, generation: Generation) -> tuple[Generation | None, Generation | None]:
+    """The ones beside it in the gallery, the newer first."""
+    rows, at = Generation.objects.shown_to(request.user), generation.created_at
+    newer = rows.filter(Q(created_at__gte=at) & (Q(created_at__gt=at) | Q(created_at=at, id__gt=generation.pk)))
+    older = rows.filter(Q(created_at__lte=at) & (Q(created_at__lt=at) | Q(created_at=at, id__lt=generation.pk)))
+    return newer.order_by("created_at", "id").first(), older.order_by("-created_at", "-id").first()
 
 
 def read_cursor(text: str) -> tuple[datetime, uuid.UUID] | None:

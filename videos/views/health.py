@@ -45,5 +45,9 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @login_required
 def status(request: StudioRequest) -> HttpResponse:
     """The strip that says what holds up everybody, and what this user has left today."""
-    context = {"site": Site.objects.get(), "left_today": services.left_today(request.user)}
+    context = {
+        "site": Site.objects.get(),
+        "left_today": services.left_today(request.user),
+        "usual_wait": services.usual_wait(),
+    }
     return TemplateResponse(request, "videos/_status.html", context)
