@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from . import services, tasks
+from .charting import chart_of
 from .models import Callback, Frame, Generation, Site, User, Video
 from .reading import request_of
 
@@ -246,6 +247,7 @@ class SiteAdmin(admin.ModelAdmin):
             "opts": self.model._meta,
             "report": services.report(timezone.now()),
             "waiting": tasks.waiting(),
+            "chart": chart_of(services.by_day(timezone.now())),
             "public_base_url": settings.PUBLIC_BASE_URL,
             "may_steer": self.has_change_permission(request),
         }

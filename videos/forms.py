@@ -149,7 +149,7 @@ class SubmissionForm(forms.Form):
         for side in self.sides:
             image, frame = data[f"{side}_image"], data[f"{side}_frame"]
             if image or frame:
-                frames[f"{side}_frame_id"] = (services.keep_frame(self.owner, image) if image else frame).pk
+                frames[f"{side}_frame_id"] = (services.keep_frame(self.owner, image, to_send=True) if image else frame).pk
         asked = services.Asked(
             prompt=data["prompt"],
             action=self.action,

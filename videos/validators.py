@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import threading
 import warnings
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ FRAME_MAX_BYTES = 25 * 1024 * 1024
 """The provider's own limit."""
 FRAME_MAX_PIXELS = 40_000_000
 FRAME_MIN_SIDE = 16
-SCANS_MOST = 200
+SCANS_MOST = 50
 """A progressive JPEG has about ten scans; with thousands, a small file would take hours to draw."""
 AT_ONCE = 2
 """Pictures drawn at once in this process: one of 40 megapixels takes 170 MB, as WebP 650 MB."""
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
 """As Pillow calls them when it opens them: a phone's MPO begins as a JPEG, and is opened as one."""
+
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 pi_heif.register_heif_opener()
 _room = threading.BoundedSemaphore(AT_ONCE)
@@ -76,9 +79,22 @@ def _check(raw: bytes) -> None:
         # A phone's MPO holds a second view of the same moment; only a WebP or PNG with more is an animation.
         if image.format in ("WEBP", "PNG") and getattr(image, "n_frames", 1) > 1:
             raise ValidationError(_("This image is animated. Save one picture of it, and use that."), code="animated")
-        if image.format in ("JPEG", "MPO") and raw.count(b"\xff\xda") > SCANS_MOST:
+        if image.format in ("JPEG", "MPO") and _has_many_scans(raw):
             raise _no_image()
         image.verify()
+
+
+def _has_many_scans(raw: bytes) -> bool:
+    """Whether the first picture of a JPEG is drawn in more than `SCANS_MOST` rounds."""
+    at = scans = 0
+    while scans <= SCANS_MOST and (found := _MARKER.search(raw, at)):
+        kind, at = raw[found.end() - 1], found.end()
+        if kind == 0xD9:
+            return False
+        scans += kind == 0xDA
+        if kind >= 0xC0 and kind != 0xD8:
+            at += int.from_bytes(raw[at : at + 2])
+    return scans > SCANS_MOST
 
 
 def _first_picture(raw: bytes) -> Image.Image:

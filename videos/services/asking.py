@@ -97,11 +97,18 @@ def delete(generation: Generation) -> None:
             )
 
 
-def keep_frame(owner: User, clean: CleanFrame) -> Frame:
-    """The frame with this content, stored once per owner. Raises `OSError` where it can't be written."""
+def keep_frame(owner: User, clean: CleanFrame, *, to_send: bool = False) -> Frame:
+    """The frame with this content, stored once per owner. Raises `OSError` where it can't be written.
+
+    `to_send`: it belongs to a request that is about to be made; then a new one raises `LimitReached` where the
+    request would. Else who may ask for nothing more could still fill the disk.
+    """
     known = Frame.objects.filter(owner=owner, sha256=clean.sha256).first()
     if known is not None:
         return known
+    if to_send:
+        with transaction.atomic():
+            _check_limits(owner, timezone.now())
     pk = uuid.uuid4()
     try:
         name = default_storage.save(f"frames/{pk}.{clean.extension}", ContentFile(clean.content))

@@ -21,6 +21,8 @@ from ..models import Frame, Generation, Video
 from .request import StudioRequest
 
 FRAMES_SHOWN = 60
+FILM_SECONDS_MOST = 1e6
+"""Longer than any film; much larger numbers don't fit into a decoder."""
 _REUSED = ("prompt", "aspect_ratio", "loop", "enhancement", "timeout", "start_image_url", "end_image_url")
 
 
@@ -75,7 +77,7 @@ def use_frame(request: StudioRequest, pk: uuid.UUID) -> HttpResponse:
         at = float(request.POST.get("at", ""))
         if not math.isfinite(at) or at < 0:
             raise ValueError
-        frame = services.cut_frame(video, at)
+        frame = services.cut_frame(video, min(at, FILM_SECONDS_MOST))
     except ValueError:
         words = _("Choose a moment within the film.")
     except services.NotHome:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from .. import services
+from ..charting import chart_of
 from .request import StudioRequest
 
 
@@ -17,11 +18,9 @@ from .request import StudioRequest
 def you(request: StudioRequest) -> HttpResponse:
     """Counts, waits and room, and a chart by day."""
     now = timezone.now()
-    days = services.by_day(now, request.user)
     context = {
         "counts": services.counts_of(request.user, now),
         "left_today": services.left_today(request.user),
-        "days": days,
-        "tallest": max(1, *(day.completed + day.failed for day in days)),
+        "chart": chart_of(services.by_day(now, request.user)),
     }
     return TemplateResponse(request, "videos/you.html", context)

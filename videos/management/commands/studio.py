@@ -14,12 +14,27 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.wsgi import get_wsgi_application
+from waitress.channel import HTTPChannel
+from waitress.task import WSGITask
 
 from videos.middleware import BODY_MAX
 from videos.sandbox.server import Sandbox
 from videos.worker import make_consumer
 
 THREADS = 8
+
+
+class OneAtATime(WSGITask):
+    """Of requests that come in one go, answers the first and closes: the client asks again for the others.
+
+    To answer them all, waitress would hold a thread until the client has taken what came before; and nobody
+    who does so has to take anything. Browsers and proxies send one at a time.
+    """
+
+    def service(self) -> None:
+        super().service()
+        if len(self.channel.requests) > 1:
+            self.close_on_finish = True
 
 
 class Command(BaseCommand):
@@ -51,6 +66,7 @@ class Command(BaseCommand):
         self.stdout.write("Luma Studio has ended. Whatever was under way goes on at the next start.")
 
     def _web_server(self, host: str, port: int) -> Any:
+        HTTPChannel.task_class = OneAtATime
         try:
             return waitress.create_server(
                 get_wsgi_application(),
