@@ -30,6 +30,7 @@ LAYERS = {
     "videos.context": 5,
     "videos.worker": 5,
     "videos.middleware": 5,
+    "videos.charting": 4.5,
     "videos.reading": 4.5,
     "videos.services": 4,
     "videos.storing": 3,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from .services.counting import Day
+from .services import Day
 
 STEP, WIDTH, HEIGHT = 10.0, 7.0, 60.0
 

@@ -8,7 +8,7 @@ processes; the paid POST alone may not, and `submitting` guards it.
 from .asking import Asked, LimitReached, delete, keep_frame, left_today, resubmit, retry, submit
 from .bringing import bring_home
 from .confirming import confirm_due
-from .counting import by_day, counts_of, places_in_line, usual_wait
+from .counting import Day, by_day, counts_of, places_in_line, usual_wait
 from .cutting import NotHome, cut_frame
 from .following import ask_due
 from .health import prune_callbacks, report, self_test, vitals
@@ -19,6 +19,7 @@ from .submitting import submit_due
 
 __all__ = [
     "Asked",
+    "Day",
     "LimitReached",
     "NotHome",
     "advance",
