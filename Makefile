@@ -4,13 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test lint requirements clean
+.PHONY: run test screenshots drill lint requirements clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py studio
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+drill: $(VENV)/.test
+	$(BIN)/python -m tests.drill $(ARGS)
+
+screenshots: $(VENV)/.test
+	$(BIN)/python -m tests.screenshots docs
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -20,11 +26,13 @@ lint: $(VENV)/.test
 
 # The stamps are newer than the requirements that they stand for: so nothing is installed twice.
 $(VENV)/.run: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: PYTHON=python3.12 make run")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -r requirements.txt
 	@touch $@
 
 $(VENV)/.test: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: PYTHON=python3.12 make test")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -r requirements-dev.txt
 	@touch $@

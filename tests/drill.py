@@ -24,7 +24,7 @@ from tests import environment
 from tests.processes import ROOT, free_port, wait_until
 
 WORKERS = 2
-LIFE = {"worker": (2.0, 7.0), "web": (10.0, 40.0)}
+LIFE = {"worker": (3.0, 8.0), "web": (10.0, 40.0)}
 """Seconds, from and to, between the start of a process and its violent end."""
 CHAOS = 0.1
 HANG_SECONDS = (0.3, 8.0)

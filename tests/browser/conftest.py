@@ -7,10 +7,8 @@ import shutil
 
 import pytest
 
-from tests.flows.conftest import studio  # noqa: F401  the same running studio
-
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-_ARGS = [
+LAUNCH_ARGS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",
     "--disable-gpu",
@@ -44,11 +42,11 @@ def no_chromium():
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args():
-    return {"executable_path": CHROMIUM, "args": _ARGS}
+    return {"executable_path": CHROMIUM, "args": LAUNCH_ARGS}
 
 
 @pytest.fixture(scope="session")
-def browser_context_args(studio):  # noqa: F811
+def browser_context_args(studio):
     return {"base_url": studio.url, "viewport": {"width": 1280, "height": 900}}
 
 
