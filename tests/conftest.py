@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 import pytest
 import responses
+import time_machine
+from django.utils import timezone
 from huey.contrib.djhuey import HUEY
 
 from tests import certificates, pictures
 from tests.people import Person
 from tests.provider import FakeProvider
+from tests.studio import Studio, Visitor
 from videos import services
 from videos.models import User
 from videos.services import provider as provider_service
@@ -51,6 +55,13 @@ def provider():
 
 
 @pytest.fixture
+def clock():
+    """The time, standing still unless shifted."""
+    with time_machine.travel(timezone.now(), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
 def work():
     """Let the worker do all that is due; once, or `times`."""
 
@@ -78,3 +89,32 @@ def result_server(httpserver, settings):
 def own_certificate(tmp_path_factory):
     """A certificate for 127.0.0.1 and cdn.provider.example that no client trusts by itself."""
     return certificates.make(tmp_path_factory.mktemp("certificate"), "127.0.0.1", "cdn.provider.example")
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory):
+    """One running studio on the sandbox for all who are in its group; what they make stays apart by prompt and user."""
+    studio = Studio(tmp_path_factory.mktemp("studio"), GENERATIONS_PER_DAY=0)
+    studio.start()
+    yield studio
+    assert studio.end() == 0
+    assert "Traceback" not in studio.log()
+
+
+@pytest.fixture
+def demo(studio):
+    """The demo account, signed in."""
+    return Visitor(studio)
+
+
+@pytest.fixture(scope="session")
+def kept_film(studio):
+    """A finished video of the demo account in the running studio: its row in the database, joined with its video."""
+    demo = Visitor(studio)
+    made = demo.generate(f"a film to be kept {uuid.uuid4().hex[:6]}")
+    demo.wait_for_video(made)
+    return studio.rows(
+        "SELECT g.id, g.task_id, v.id AS video_id, v.video_url, v.file FROM videos_generation g"
+        " JOIN videos_video v ON v.id = g.video_id WHERE g.id = ?",
+        uuid.UUID(made).hex,
+    )[0]

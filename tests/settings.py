@@ -6,7 +6,9 @@ from pathlib import Path
 
 import tests.environment
 
+_database = os.environ.get("TEST_DATABASE_URL", "")
 tests.environment.clear()
+os.environ["DATABASE_URL"] = _database
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="luma-studio-tests-")
 # Playwright keeps an event loop running in this thread, which Django would take for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +58,19 @@ class Studio:
         )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
+
+    def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """What its database holds; a statement that writes is committed."""
+        with closing(sqlite3.connect(self.folder / "data" / "studio.sqlite3", timeout=20)) as connection:
+            connection.row_factory = sqlite3.Row
+            with connection:
+                return [dict(row) for row in connection.execute(sql, values)]
+
+    def posts(self) -> list[dict[str, Any]]:
+        """The paid requests that its sandbox has received, with their bodies read."""
+        with closing(sqlite3.connect(self.folder / "data" / "provider" / "sandbox.sqlite3", timeout=20)) as connection:
+            rows = connection.execute("SELECT body, status, task_id FROM posts WHERE path = '/luma/videos'").fetchall()
+        return [{"body": json.loads(body), "status": status, "task_id": task_id} for body, status, task_id in rows]
 
     def log(self) -> str:
         """What it has printed so far."""

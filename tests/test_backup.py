@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
@@ -13,9 +14,9 @@ from videos.models import Generation, Site
 from videos.states import State
 
 
+@pytest.mark.skipif("sqlite" not in settings.DATABASES["default"]["ENGINE"], reason="PostgreSQL has pg_dump")
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_the_copy_holds_rows_media_and_key_and_sends_nothing_by_itself(ada, settings, tmp_path):
-    settings.DATA_DIR = tmp_path
+def test_the_copy_holds_rows_media_and_key_and_sends_nothing_by_itself(ada, tmp_path):
     (tmp_path / "secret_key").write_text("key")
     ada.generate("waiting")
     default_storage.save("videos/film.mp4", ContentFile(b"film"))

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 import requests
-import time_machine
 from django.utils import timezone
 
 from tests.people import state_on
@@ -13,13 +12,6 @@ from videos.models import Generation, Video
 from videos.states import State
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock():
-    """The time, standing still unless shifted."""
-    with time_machine.travel(timezone.now(), tick=False) as traveller:
-        yield traveller
 
 
 def history_entry(generation, task_id, **words):
