@@ -194,7 +194,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 if AWS_STORAGE_BUCKET_NAME:
     STORAGES["default"] = {
         "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {"file_overwrite": False, "default_acl": None, "querystring_auth": True},
+        "OPTIONS": {"file_overwrite": False, "default_acl": None, "signature_version": "s3v4"},
     }
 MEDIA_ROOT = DATA_DIR / "media"
 STATIC_ROOT = DATA_DIR / "static"
@@ -249,8 +249,8 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
-AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES
-AXES_IPWARE_META_PRECEDENCE_ORDER = ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if TRUSTED_PROXIES else ["REMOTE_ADDR"]
+# ipware counts proxies in another way: with one in front it would know no address at all, and lock out everybody.
+AXES_CLIENT_IP_CALLABLE = "lumasite.clients.address"
 
 _mail = read("EMAIL_URL", email, None)
 MAIL_CONFIGURED = _mail is not None or SANDBOX

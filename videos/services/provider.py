@@ -101,7 +101,8 @@ def frame_link(frame: Frame) -> str:
     route = frame_route()
     name = str(frame.file)
     if route == "bucket":
-        return str(default_storage.url(name))
+        # Only a bucket's storage knows of an end.
+        return str(default_storage.url(name, expire=links.FRAME_LINK_SECONDS))  # type: ignore[call-arg]
     if route == "site":
         return links.signed_file_url(name)
     if route == "upload":

@@ -1,0 +1,106 @@
+"""Media in a bucket: frames, films and posters go there and come back by presigned links."""
+
+from __future__ import annotations
+
+import uuid
+
+import boto3
+import pytest
+import urllib3
+from moto.server import ThreadedMotoServer
+
+from tests import pictures
+from tests.people import call_back, card
+from tests.provider import completed
+from videos.models import Frame, Video
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def bucket(settings, monkeypatch):
+    """A bucket of an S3 look-alike on this machine, as the site's storage."""
+    name = f"films-{uuid.uuid4()}"
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    keys = {"access_key": "key", "secret_key": "secret"}
+    settings.AWS_STORAGE_BUCKET_NAME = name
+    settings.AWS_S3_ENDPOINT_URL = f"http://{host}:{port}"
+    settings.AWS_S3_REGION_NAME = "us-east-1"
+    options = {"bucket_name": name, "endpoint_url": settings.AWS_S3_ENDPOINT_URL, "region_name": "us-east-1"}
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {**options, **keys, "file_overwrite": False, "default_acl": None, "signature_version": "s3v4"},
+        },
+    }
+    client = boto3.client(
+        "s3",
+        endpoint_url=settings.AWS_S3_ENDPOINT_URL,
+        region_name="us-east-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+    )
+    client.create_bucket(Bucket=name)
+    yield client
+    server.stop()
+
+
+def test_a_frame_is_kept_in_the_bucket_and_the_provider_gets_a_presigned_link(ada, bucket, provider, work, settings):
+    ada.generate(start_image=pictures.upload())
+    work()
+    link = provider.created[0]["start_image_url"]
+    assert "X-Amz-Signature=" in link
+    assert Frame.objects.get().file.name in link
+    assert (
+        bucket.get_object(Bucket=settings.AWS_STORAGE_BUCKET_NAME, Key=Frame.objects.get().file.name)["ContentLength"]
+        > 0
+    )
+
+
+def test_a_film_comes_home_to_the_bucket_and_plays_for_its_owner_alone(
+    ada, bob, bucket, provider, work, result_server, mp4
+):
+    result_server.expect_request("/film.mp4").respond_with_data(mp4)
+    ada.generate("into the bucket")
+    work()
+    call_back(ada.only(), completed(video_url=result_server.url_for("/film.mp4")))
+    work()
+    video = Video.objects.get()
+    assert video.stored_at is not None
+    assert 'src="/files/videos/' in card(ada.get("/"), ada.only())
+    sent_on = ada.get(video.play_url)
+    assert sent_on.status_code == 302
+    assert bob.get(video.play_url).status_code == 404
+    assert ada.get(video.poster_url).status_code == 302
+    moment = ada.post(f"/videos/{video.pk}/frame/", {"at": "0.5", "side": "start"})
+    assert moment["Location"].startswith("/?start_frame=")
+
+
+def test_while_the_bucket_is_away_a_film_waits_and_a_frame_is_an_error_in_the_form(
+    ada, bucket, provider, work, result_server, mp4, settings
+):
+    result_server.expect_request("/film.mp4").respond_with_data(mp4)
+    ada.generate("no bucket")
+    work()
+    call_back(ada.only(), completed(video_url=result_server.url_for("/film.mp4")))
+    bucket.delete_bucket(Bucket=settings.AWS_STORAGE_BUCKET_NAME)
+    work()
+    video = Video.objects.get()
+    assert video.stored_at is None
+    assert "bucket" in video.store_error
+    answer = ada.generate("with a frame", start_image=pictures.upload())
+    assert b"could not be stored just now" in answer.content
+
+
+def test_the_presigned_link_of_a_film_can_be_read(ada, bucket, provider, work, result_server, mp4):
+    result_server.expect_request("/film.mp4").respond_with_data(mp4)
+    ada.generate("to be read")
+    work()
+    call_back(ada.only(), completed(video_url=result_server.url_for("/film.mp4")))
+    work()
+    link = ada.get(Video.objects.get().play_url)["Location"]
+    assert urllib3.request("GET", link).data == mp4
