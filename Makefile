@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test screenshots drill lint requirements clean
+.PHONY: run test messages screenshots drill lint requirements clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py studio
@@ -17,6 +17,9 @@ drill: $(VENV)/.test
 
 screenshots: $(VENV)/.test
 	$(BIN)/python -m tests.screenshots docs
+
+messages: $(VENV)/.test
+	$(BIN)/python -m tests.catalogue
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 from huey.serializer import SignedSerializer
 
 from .environment import (
@@ -261,7 +260,7 @@ else:
 DEFAULT_FROM_EMAIL = read("DEFAULT_FROM_EMAIL", str, "Luma Studio <studio@localhost>")
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"

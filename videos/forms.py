@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -149,7 +150,9 @@ class SubmissionForm(forms.Form):
         for side in self.sides:
             image, frame = data[f"{side}_image"], data[f"{side}_frame"]
             if image or frame:
-                frames[f"{side}_frame_id"] = (services.keep_frame(self.owner, image, to_send=True) if image else frame).pk
+                frames[f"{side}_frame_id"] = (
+                    services.keep_frame(self.owner, image, to_send=True) if image else frame
+                ).pk
         asked = services.Asked(
             prompt=data["prompt"],
             action=self.action,
@@ -238,7 +241,9 @@ class LoginForm(AuthenticationForm):
         except ValidationError:
             name, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
             disabled = User.objects.filter(username=name, is_active=False).first() if name else None
-            if disabled is not None and disabled.check_password(password or ""):
+            # For other names a password is hashed too: the time must not tell which accounts are disabled.
+            known = (disabled or User(password=UNUSABLE_PASSWORD_PREFIX)).check_password(password or "")
+            if disabled is not None and known:
                 raise ValidationError(
                     _("This account has been disabled. Ask the operator of this site."), code="inactive"
                 ) from None

@@ -18,12 +18,17 @@ from .states import State
 
 @dataclass(frozen=True)
 class Said:
-    """What a card says: what is going on, and what the user can do about it."""
+    """What a card says: what is going on, what the user can do about it, and what a failure cost."""
 
     what: str
     advice: str = ""
+    cost: str = ""
 
 
+MAYBE_CHARGED = frozenset({"not_confirmed", "never_answered", "restored", "marked_failed"})
+"""Failures that may have cost something all the same."""
+TO_BE_CHANGED = frozenset({"bad_request", "forbidden", "frame_refused", "no_frame_route", "rejected"})
+"""Failures that sending the same again would only repeat."""
 _NO_ACCESS = gettext_lazy(
     "The provider does not accept this studio's access. Your request is kept, and goes out when an operator has "
     "put that right."
@@ -63,6 +68,10 @@ def said_of(generation: Generation) -> Said:
         if generation.error_code:
             held_up = gettext_lazy("Waiting to be sent. The last try did not get through, so nothing was made.")
             return Said(str(_QUEUED.get(generation.error_code, held_up)), words)
+        if generation.place == 1:
+            return Said(_("Waiting to be sent: next in line."))
+        if generation.place:
+            return Said(_("Waiting to be sent: number %d in line.") % generation.place)
         return Said(_("Waiting to be sent."))
     if state == State.SUBMITTING:
         return Said(_("Being sent to Luma."))
@@ -72,13 +81,24 @@ def said_of(generation: Generation) -> Said:
         return Said(_("We lost the answer and are looking for your video. It is not sent a second time."))
     if state == State.FAILED:
         advice = _FAILED.get(generation.error_code, gettext_lazy("Try again, or change the request."))
-        return Said(words or _("Luma could not make this video."), str(advice))
+        return Said(words or _("Luma could not make this video."), str(advice), _cost_of(generation))
     if generation.video is not None and generation.video.expired_at:
         return Said(
             _("This video could not be saved before the provider's link ended."),
             _("An operator can try to save it again."),
         )
     return Said("")
+
+
+def _cost_of(generation: Generation) -> str:
+    """What a failure cost, as far as we know; "" where its advice says so already."""
+    if generation.error_code in ("never_answered", "marked_failed"):
+        return _("It may have been charged.")
+    if generation.error_code in MAYBE_CHARGED:
+        return ""
+    if generation.task_id:
+        return _("This probably cost nothing: the provider does not bill a task that fails.")
+    return _("This cost nothing: no task was made.")
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-/* The forms that submit a generation: the prompt, the frame wells, and what does not go together. */
+/* The forms that submit a generation: the prompt and its draft, what does not go together, and sending. */
 (() => {
   "use strict";
-  const { $, $$, on, say, announce, dressers } = window.studio;
+  const { $, $$, on, dressers, filled, put, changed } = window.studio;
   const language = document.documentElement.lang || undefined;
+  const ours = (form) => Boolean(form?.matches?.("form[data-studio]"));
 
-  /* --- the form: prompt, frames, conflicts ----------------------------------------------------- */
+  /* --- the prompt, and what does not go together -------------------------------------------------- */
 
   const measure = (prompt) => {
     const count = $("[data-count]", prompt.form);
@@ -22,125 +23,136 @@
       prompt.style.height = `${prompt.scrollHeight + 2}px`;
     }
   };
-
-  const parts = (well) => ({
-    file: $("input[type=file]", well),
-    link: $("input[type=url]", well),
-    box: $(".well", well),
-    picture: $(".well-picture", well),
-    name: $("[data-well-name]", well),
-    remove: $("[data-well-remove]", well),
-  });
-  const filled = (well) => Boolean(well && (parts(well).file.files.length || parts(well).link.value.trim()));
-
-  const show = (well) => {
-    const { file, link, box, picture, name, remove } = parts(well);
-    const chosen = file.files[0];
-    if (picture.src) URL.revokeObjectURL(picture.src);
-    picture.removeAttribute("src");
-    picture.hidden = true;
-    box.classList.remove("pictured");
-    box.classList.toggle("filled", filled(well));
-    remove.hidden = !filled(well);
-    name.textContent = chosen ? chosen.name : link.value.trim().replace(/^https?:\/\//, "").slice(0, 60);
-    if (chosen) {
-      picture.onload = () => {
-        picture.hidden = false;
-        box.classList.add("pictured");
-      };
-      picture.src = URL.createObjectURL(chosen); // what the browser can't show (HEIC) keeps its name
-    }
-    conflict(well.closest("form"));
-  };
-  const put = (well, image) => {
-    const { file, link } = parts(well);
-    const list = new DataTransfer();
-    list.items.add(image);
-    file.files = list.files;
-    link.value = "";
-    show(well);
-    announce(`${say.sayChosen} ${image.name}`);
-  };
   const conflict = (form) => {
-    const words = form && $("[data-conflict]", form);
+    const words = $("[data-conflict]", form);
     if (!words) return;
     const end = $("[name=end_image]", form)?.closest("[data-well]");
     words.hidden = !($("[data-loop]", form)?.checked && filled(end));
   };
-  const images = (transfer) => [...(transfer?.files || [])].filter((file) => file.type.startsWith("image/"));
-  const fill = (form, list) => {
-    const wells = $$("[data-well]", form);
-    for (const image of list.slice(0, wells.length)) {
-      put(wells.find((well) => !filled(well)) || wells[wells.length - 1], image);
-    }
-  };
-  const formAt = (target) =>
-    target?.closest?.("form[data-studio]") || $("dialog[open] form[data-studio]") || $("form[data-studio]");
 
-  on("input", (event) => {
-    const field = event.target;
-    if ("prompt" in field.dataset) measure(field);
-    if ("loop" in field.dataset) conflict(field.form);
-    const well = field.closest("[data-well]");
-    if (!well) return;
-    const { file, link } = parts(well);
-    if (field === link && link.value.trim()) file.value = "";
-    if (field === file && file.files.length) {
-      link.value = "";
-      announce(`${say.sayChosen} ${file.files[0].name}`);
-    }
-    show(well);
+  on("input", ({ target }) => {
+    const form = target.form;
+    if (!ours(form)) return;
+    if ("prompt" in target.dataset) measure(target);
+    conflict(form);
+    save(form);
   });
   on("click", (event) => {
-    const well = event.target.closest?.("[data-well-remove]")?.closest("[data-well]");
-    if (!well) return;
-    const { file, link } = parts(well);
-    file.value = "";
-    link.value = "";
-    show(well);
-    file.focus();
-    announce(say.sayRemoved);
+    const idea = event.target.closest?.("[data-idea]");
+    if (!idea) return;
+    const prompt = $("[data-prompt]", idea.closest("form"));
+    prompt.value = idea.dataset.idea;
+    changed(prompt);
+    prompt.focus();
   });
-  on("paste", (event) => {
-    const list = images(event.clipboardData);
-    const form = formAt(event.target);
-    if (!list.length || !form || event.clipboardData.getData("text/plain")) return;
-    event.preventDefault();
-    const well = event.target.closest?.("[data-well]");
-    if (well) put(well, list[0]);
-    else fill(form, list);
-  });
-  for (const type of ["dragover", "dragleave", "drop"]) {
-    on(type, (event) => {
-      if (![...(event.dataTransfer?.types || [])].includes("Files")) return;
-      const well = event.target.closest?.("[data-well]");
-      well && $(".well", well).classList.toggle("over", type === "dragover");
-      const form = formAt(event.target);
-      if (!form || type === "dragleave") return;
-      event.preventDefault(); // beside a well the browser would leave the page to show the file
-      if (type !== "drop") return;
-      const list = images(event.dataTransfer);
-      if (well && list.length) put(well, list[0]);
-      else fill(form, list);
-    });
-  }
   on("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      const form = event.target.closest?.("form[data-studio]");
-      if (form) {
-        event.preventDefault();
-        form.requestSubmit();
-      }
-    }
+    const form = event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form;
+    if (!ours(form)) return;
+    event.preventDefault();
+    form.requestSubmit();
   });
 
-  /* --- what a swap takes away -------------------------------------------------------------------- */
+  /* --- the draft: everything but files, until it is sent ----------------------------------------- */
+
+  const DRAFT = "draft:";
+  const store = (act) => {
+    try {
+      return act(localStorage); // refused or full in private windows: then there is no draft
+    } catch {
+      return null;
+    }
+  };
+  const drafts = (which) =>
+    store((kept) => {
+      for (const key of Object.keys(kept)) if (key.startsWith(DRAFT) && which(kept[key])) kept.removeItem(key);
+    });
+  const keyOf = (form) => DRAFT + form.dataset.draft;
+  const addressOf = (form) => form.getAttribute("action");
+
+  const save = (form, sent) => {
+    const fields = {};
+    for (const field of form.elements) {
+      if (!field.name || /^(file|hidden|submit)$/.test(field.type)) continue;
+      if (field.type !== "radio") {
+        const own = field.checked && "wellKept" in field.dataset && [field.value, field.dataset.url];
+        fields[field.name] = own || (field.type === "checkbox" ? field.checked : field.value);
+      } else if (field.checked) fields[field.name] = field.value;
+    }
+    const draft = { to: addressOf(form), on: location.search, sent, fields };
+    store((kept) => kept.setItem(keyOf(form), JSON.stringify(draft)));
+  };
+  const restore = (form) => {
+    const draft = store((kept) => JSON.parse(kept.getItem(keyOf(form))));
+    if (!draft || draft.to !== addressOf(form) || "invalid" in form.dataset) return;
+    // What the address fills in goes before the draft, unless the draft was made on it.
+    const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
+    const again = reloaded && draft.on === location.search;
+    if (form.elements.prompt.defaultValue && !again) return;
+    for (const [name, value] of Object.entries(draft.fields)) {
+      const field = form.elements[name];
+      const well = field?.closest?.("[data-well]");
+      if (!field || (well && !again && $("[data-well-kept]", well)?.defaultChecked)) continue;
+      if (field.type === "checkbox") {
+        if (Array.isArray(value)) [field.value, field.dataset.url] = value;
+        field.checked = Boolean(value);
+      } else field.value = value;
+      if (value && field.type === "url" && well) field.closest("details").open = true;
+    }
+  };
+  const forget = (form) => {
+    store((kept) => kept.removeItem(keyOf(form)));
+    const address = new URL(location);
+    for (const name of ["reuse", "start_frame", "end_frame"]) address.searchParams.delete(name);
+    if (address.href !== location.href) history.replaceState(history.state, "", address);
+  };
+
+  /* --- sending ------------------------------------------------------------------------------------ */
+
+  let sent = ""; // the prompt as it was sent: somebody may go on typing
+  const saying = (form, words, upload = 0) => {
+    const label = $("[data-send]", form);
+    const bar = $("[data-upload]", form);
+    label.dataset.idle ||= label.textContent;
+    label.textContent = words || label.dataset.idle;
+    bar.hidden = !upload;
+    bar.value = upload;
+  };
+  on("htmx:beforeSend", ({ detail: { elt: form } }) => {
+    if (!ours(form)) return;
+    sent = form.elements.prompt.value;
+    const { sending, uploading } = $("[data-send]", form).dataset;
+    const files = $$("input[type=file]", form).some((input) => input.files.length);
+    saying(form, files ? uploading.replace("%s", 0) : sending, files ? 0.01 : 0);
+  });
+  on("htmx:xhr:progress", ({ target: form, detail: { lengthComputable, loaded, total } }) => {
+    const bar = ours(form) && $("[data-upload]", form);
+    if (!bar || bar.hidden || bar.value === 1 || !lengthComputable) return; // after the upload, the answer comes down
+    const { sending, uploading } = $("[data-send]", form).dataset;
+    const percent = Math.floor((100 * loaded) / total);
+    saying(form, percent < 100 ? uploading.replace("%s", percent) : sending, Math.max(0.01, loaded / total));
+  });
+  on("htmx:afterRequest", ({ detail }) => {
+    const { requestConfig, successful, xhr } = detail;
+    const form = requestConfig?.elt;
+    if (!ours(form) || requestConfig.verb !== "post") return;
+    const now = document.getElementById(form.id);
+    const swapped = successful && now !== form && !(now && "invalid" in now.dataset);
+    if (swapped || xhr.getResponseHeader("HX-Redirect")) forget(form);
+    else if (now === form) saying(form);
+  });
+  on("submit", ({ target: form }) => {
+    if (form.action.endsWith("/logout/")) drafts(() => true); // nothing of ours stays on a computer that is shared
+    if (ours(form) && !(form.hasAttribute("hx-post") && window.htmx)) save(form, true);
+  });
+
+  /* --- what a swap takes away --------------------------------------------------------------------- */
 
   let kept = null; // what a form held before it was swapped for one with errors, or for a fresh one
   const remember = (form) => {
     const value = (name) => form.elements[name]?.value;
     kept = {
       files: $$("input[type=file]", form).map((input) => [input.name, input.files[0]]),
+      prompt: value("prompt"),
       aspect_ratio: value("aspect_ratio"),
       timeout: value("timeout"),
       enhancement: form.elements.enhancement?.checked,
@@ -148,6 +160,7 @@
   };
   const recall = (form) => {
     if (!kept) return;
+    const { prompt, timeout, enhancement, aspect_ratio } = form.elements;
     if ("invalid" in form.dataset) {
       for (const [name, file] of kept.files) {
         const input = $(`input[name=${name}]`, form);
@@ -155,19 +168,39 @@
       }
       $("[aria-invalid=true], .notice.error", form)?.focus();
     } else {
-      const shape = $$("[name=aspect_ratio]", form).find((radio) => radio.value === kept.aspect_ratio);
-      if (shape) shape.checked = true;
-      if (kept.timeout) form.elements.timeout.value = kept.timeout;
-      form.elements.enhancement.checked = kept.enhancement;
+      if (kept.aspect_ratio) aspect_ratio.value = kept.aspect_ratio;
+      if (kept.timeout) timeout.value = kept.timeout;
+      enhancement.checked = kept.enhancement;
+    }
+    if (kept.prompt !== sent) {
+      prompt.value = kept.prompt;
+      changed(prompt);
     }
     kept = null;
   };
 
+  /* --- what is left today, and a form that comes filled in ---------------------------------------- */
+
+  const restored = new WeakSet();
+  drafts((draft) => location.hash.startsWith("#generation-") && JSON.parse(draft).sent);
+  dressers.unshift((root) => {
+    for (const form of $$("form[data-draft]", root)) {
+      if (!restored.has(form)) restore(form);
+      restored.add(form);
+    }
+  });
   dressers.push((root) => {
     $$("[data-prompt]", root).forEach(measure);
-    $$("[data-well]", root).forEach(show);
     $$("form[data-studio]", root).forEach(conflict);
+    const words = $("#status [data-budget]");
+    for (const place of $$("[data-budget-here]")) if (words) place.textContent = words.textContent.trim().replace(/\s+/g, " ");
   });
   Object.assign(window.studio, { remember, recall });
   window.studio.prepare(document.body);
+
+  if (/[?&](reuse|(start|end)_frame)=/.test(location.search)) {
+    const slate = $("#slate");
+    if (matchMedia("(max-width: 699px)").matches) slate?.showPopover?.();
+    $("[data-prompt]")?.focus();
+  }
 })();

@@ -1,5 +1,5 @@
 /* What pages, forms and links can't do by themselves. Everything here may fail to load, and the studio still works.
-   composer.js (the forms that submit) and live.js (what htmx swaps) build on it, as `window.studio`. */
+   player.js (films), composer.js (the forms that submit) and live.js (what htmx swaps) build on it, as `window.studio`. */
 (() => {
   "use strict";
   const $ = (selector, root = document) => root.querySelector(selector);
@@ -22,13 +22,13 @@
 
   /* --- toasts -------------------------------------------------------------------------------- */
 
-  const toast = (words, link) => {
+  const toast = (words, link, done) => {
     const region = $("#toasts");
     if (!region || $$("p", region).some((shown) => shown.dataset.words === words)) return;
     const box = document.createElement("div");
     const text = document.createElement("p");
     const close = document.createElement("button");
-    box.className = "toast";
+    box.className = done ? "toast done" : "toast";
     text.dataset.words = words;
     text.textContent = words;
     if (link) text.append(" ", Object.assign(document.createElement("a"), link));
@@ -37,6 +37,10 @@
     box.append(text, close);
     // A dialog is above everything else on the page: what is said meanwhile is said in there.
     ($("dialog[open], [popover]:popover-open") || region).append(box);
+    if (!done) return box.setAttribute("role", "alert");
+    announce(words);
+    const fade = () => (document.hidden || box.matches(":hover, :focus-within") ? setTimeout(fade, 3000) : box.remove());
+    setTimeout(fade, 9000); // the card stays, and says it too
   };
   const clearToasts = () => $$(".toast").forEach((box) => box.remove());
 
@@ -65,45 +69,6 @@
     }
   };
   setInterval(() => document.hidden || tell(document), 30_000);
-
-  /* --- films --------------------------------------------------------------------------------- */
-
-  const started = (film) =>
-    !film.paused ||
-    (film.currentTime > 0 && !film.ended) ||
-    document.pictureInPictureElement === film ||
-    document.fullscreenElement === film ||
-    film === document.activeElement;
-  const watched = (root) => Boolean(root && root.querySelectorAll) && $$("video", root).some(started);
-
-  const dress = (root) => {
-    // Quiet until it is wanted: a picture with one button in place of a row of controls.
-    for (const button of $$("[data-play]", root)) {
-      const film = $("video", button.parentElement);
-      if (!film || started(film)) continue;
-      film.controls = false;
-      button.hidden = false;
-    }
-  };
-  on("click", (event) => {
-    const button = event.target.closest?.("[data-play]");
-    const film = button && $("video", button.parentElement);
-    if (!film) return;
-    film.controls = true;
-    film.focus({ preventScroll: true });
-    film.play().catch(() => {});
-  });
-  on(
-    "play",
-    (event) => {
-      const film = event.target;
-      film.controls = true;
-      const button = $("[data-play]", film.parentElement);
-      if (button) button.hidden = true;
-      for (const other of $$("video")) if (other !== film && document.pictureInPictureElement !== other) other.pause();
-    },
-    true,
-  );
 
   /* --- the menu -------------------------------------------------------------------------------- */
 
@@ -160,6 +125,6 @@
     prepare(document.body); // Back brings the fields' values back, not what hangs on them
   });
 
-  dressers.push(tell, dress, (root) => $$("[data-copy]", root).forEach((button) => (button.hidden = false)));
-  window.studio = { $, $$, on, say, announce, toast, clearToasts, watched, dressers, prepare };
+  dressers.push(tell, (root) => $$("[data-copy]", root).forEach((button) => (button.hidden = false)));
+  window.studio = { $, $$, on, say, announce, toast, clearToasts, dressers, prepare };
 })();

@@ -8,12 +8,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from django.conf import settings
 
 from tests import environment
 from tests.processes import ROOT, free_port, wait_until
@@ -174,12 +177,19 @@ def terminate(process: subprocess.Popen[bytes]) -> int:
     return process.wait(PATIENCE)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request) -> str:
-    """Where the processes find their database: "" for a file of their own, else what `TEST_POSTGRES_URL` says."""
-    if request.param == "sqlite":
-        return ""
-    url = os.environ.get("TEST_POSTGRES_URL", "")
-    if not url:
-        pytest.skip("TEST_POSTGRES_URL names no server")
-    return url
+@pytest.fixture
+def database_url() -> Iterator[str]:
+    """An empty database of the kind that the suite runs on; "" stands for SQLite in the place's own folder."""
+    server = settings.DATABASES["default"]
+    if "sqlite" in server["ENGINE"]:
+        yield ""
+        return
+    import psycopg
+
+    user, password, host = (quote(str(server[name]), safe="") for name in ("USER", "PASSWORD", "HOST"))
+    base = f"postgres://{user}:{password}@{host}:{server['PORT'] or 5432}"
+    name = f"race_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{base}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield f"{base}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -20,7 +20,7 @@ STEPS = [timedelta(hours=-3), timedelta(hours=-1), timedelta(seconds=-30), timed
 by_step = pytest.mark.parametrize("step", STEPS, ids=str)
 
 
-def live(work, clock, minutes: float, every: float = 60) -> None:
+def live(work, clock, minutes: float, every: float = 300) -> None:
     """Let time go by, with the worker at work."""
     for _ in range(int(minutes * 60 / every)):
         work()
@@ -31,7 +31,7 @@ def live(work, clock, minutes: float, every: float = 60) -> None:
 def test_what_was_asked_before_the_step_is_sent_after_it_once(ada, provider, work, clock, step):
     ada.generate()
     clock.shift(step)
-    live(work, clock, 75)
+    live(work, clock, 80)
     assert len(provider.created) == 1
     assert ada.only().task_id == "task-1"
 
@@ -43,7 +43,7 @@ def test_what_waits_for_its_next_try_gets_it(ada, provider, work, clock, step):
     work()
     provider.create = None
     clock.shift(step)
-    live(work, clock, 75)
+    live(work, clock, 80)
     assert ada.only().state == State.PROCESSING
     assert len(provider.created) == 2
 
@@ -67,7 +67,7 @@ def test_a_claim_holds_while_its_holder_works_and_ends_when_it_died(ada, provide
         ada.user, State.SUBMITTING, prompt="died", next_check_at=timezone.now() + provider_service.LEASE
     )
     clock.shift(step)
-    live(work, clock, 75)
+    live(work, clock, 80)
     died.refresh_from_db()
     assert died.state in (State.UNCONFIRMED, State.FAILED)
     assert len(provider.created) == 1
@@ -82,7 +82,7 @@ def test_a_lost_answer_is_found_and_a_lost_task_is_given_up(ada, provider, work,
     clock.shift(step)
     found = Generation.objects.get(prompt="found")
     provider.history = {"items": [{"id": "task-9", "request": found.request_body, "response": completed("task-9")}]}
-    live(work, clock, 150)
+    live(work, clock, 4 * 60)
     found.refresh_from_db()
     assert found.state == State.COMPLETED
     lost = Generation.objects.get(prompt="never found")
@@ -99,7 +99,7 @@ def test_slots_come_free_whatever_the_clock_says(ada, provider, work, clock, set
     work()
     clock.shift(step)
     ada.generate("waits")
-    live(work, clock, 4.5 * 60 if step < timedelta(0) else 90, every=300)
+    live(work, clock, 4.5 * 60 if step < timedelta(0) else 90)
     assert [body["prompt"] for body in provider.created] == ["vanishes", "waits"]
 
 
@@ -110,7 +110,7 @@ def test_a_pause_ends_with_a_probe(ada, provider, work, clock, step):
     work()
     provider.create = None
     clock.shift(step)
-    live(work, clock, 75)
+    live(work, clock, 80)
     assert ada.only().state == State.PROCESSING
     assert len(provider.created) == 2
 

@@ -96,7 +96,7 @@ def test_a_full_disk_is_waited_for_ever_longer_while_callbacks_are_taken(
     assert ada.only().next_check_at is None
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_database_that_is_full_refuses_the_callback_whole_and_the_task_is_asked_about(
     ada, provider, work, sent, settings, mp4
 ):
@@ -159,6 +159,23 @@ def test_a_link_that_leads_nowhere_is_asked_for_anew_and_in_the_end_expired_with
     video = Video.objects.get()
     assert (video.stored_at is not None, video.expired_at) == (True, None)
     assert f'src="/files/{video.file}"' in card(ada.get("/"), row)
+
+
+@pytest.mark.django_db
+def test_a_video_that_is_home_stays_there_though_it_is_stored_again_from_a_dead_link(
+    ada, provider, work, sent, settings, mp4
+):
+    with wire(reply(mp4), reply(b"", "404 Not Found")) as server:
+        call_back(sent, film_at(provider, settings, server))
+        work()
+        before = files(settings)
+        services.store_again([ada.only()])
+        work()
+        for _ in range(1, bringing.GONE_MOST):
+            video = again(work)
+    assert (video.stored_at is not None, video.expired_at) == (True, None)
+    assert files(settings) == before
+    assert b"".join(ada.get(video.play_url)) == mp4
 
 
 @pytest.mark.django_db

@@ -6,6 +6,7 @@ import logging
 import uuid
 from datetime import timedelta
 
+from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from .. import links, storing
@@ -91,8 +92,10 @@ def _home(pk: uuid.UUID, video: Video, stored: storing.Stored) -> None:
 def _gone(pk: uuid.UUID, video: Video, reason: str) -> None:
     row = Generation.objects.get(pk=pk)
     if row.tries + 1 >= GONE_MOST:
+        # It may have been home before, and was to be stored again: then that copy is what there is.
+        rest = "stored_at" if _at_home(video) else "expired_at"
         Video.objects.filter(pk=video.pk, stored_at__isnull=True).update(
-            expired_at=timezone.now(), store_error=reason[:300]
+            **{rest: timezone.now(), "store_error": reason[:300]}
         )
         Generation.objects.filter(pk=pk).update(next_check_at=None)
         logger.error("generation %s: given up storing, %s", pk, reason)
@@ -100,6 +103,10 @@ def _gone(pk: uuid.UUID, video: Video, reason: str) -> None:
     _ask_for_link(pk)
     Generation.objects.filter(pk=pk).update(tries=row.tries + 1)
     _put_off(pk, video, reason)
+
+
+def _at_home(video: Video) -> bool:
+    return all(file and default_storage.exists(str(file)) for file in (video.file, video.poster))
 
 
 def _later(pk: uuid.UUID, video: Video, reason: str) -> None:

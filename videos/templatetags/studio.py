@@ -6,11 +6,14 @@ import math
 import uuid
 
 from django import template
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ..forms import new_submission
 from ..luma.schema import ASPECT_RATIO_DEFAULT, ASPECT_RATIOS
 from ..models import Generation, Video
-from ..reading import Said, said_of
+from ..reading import MAYBE_CHARGED, TO_BE_CHANGED, Said, said_of
 from ..states import State
 
 register = template.Library()
@@ -24,7 +27,8 @@ _ICONS = {
     State.FAILED: "circle-alert",
     State.COMPLETED: "archive-x",
 }
-_MAYBE_CHARGED = frozenset({"not_confirmed", "never_answered", "restored"})
+LINK_DAYS = 30
+"""How long the provider's links last."""
 
 
 @register.filter
@@ -64,7 +68,39 @@ def state_icon(generation: Generation) -> str:
 @register.filter
 def maybe_charged(generation: Generation) -> bool:
     """Whether this failure may have cost something all the same."""
-    return generation.error_code in _MAYBE_CHARGED
+    return generation.error_code in MAYBE_CHARGED
+
+
+@register.filter
+def to_be_changed(generation: Generation) -> bool:
+    """Whether the same request would only fail again."""
+    return generation.error_code in TO_BE_CHANGED
+
+
+@register.filter
+def reuse_url(generation: Generation) -> str:
+    """The form that asked for this one, filled in with its request; where its source is gone, the plain one."""
+    if generation.action == "extend":
+        if generation.source_url:
+            return f"{reverse('extend_by_link')}?reuse={generation.pk}"
+        if generation.source is not None and generation.source.generation.deleted_at is None:
+            return f"/videos/{generation.source_id}/extend/?reuse={generation.pk}"
+    return f"/?reuse={generation.pk}"
+
+
+@register.filter
+def link_days(video: Video) -> int:
+    """Whole days until the provider's link ends."""
+    return max(0, LINK_DAYS - (timezone.now() - video.created_at).days)
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """A wait in words: `48 s`, `2 min`, `2 min 30 s`."""
+    if seconds < 90:
+        return _("%d s") % round(seconds)
+    minutes, rest = divmod(round(seconds / 10) * 10, 60)
+    return _("%d min %d s") % (minutes, rest) if rest and minutes < 10 else _("%d min") % minutes
 
 
 def _nearest(video: Video | None) -> str:

@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HTMX_STOP_POLLING
@@ -36,6 +37,7 @@ def cards(queryset: GenerationQuerySet) -> GenerationQuerySet:
 
 @require_GET
 @login_required
+@gzip_page
 @vary_on_headers("HX-Request")
 def gallery(request: StudioRequest) -> HttpResponse:
     """The user's generations, newest first; with `after`, the page that follows it."""

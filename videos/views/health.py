@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
@@ -13,6 +14,8 @@ from django.views.decorators.http import require_GET, require_safe
 from .. import services, tasks
 from ..models import Site
 from .request import StudioRequest
+
+COUNTS_CACHED_SECONDS = 30
 
 
 @require_safe
@@ -44,10 +47,12 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_GET
 @login_required
 def status(request: StudioRequest) -> HttpResponse:
-    """The strip that says what holds up everybody, and what this user has left today."""
+    """The strip that says what holds up everybody, what this user has made this month and has left today."""
+    user, now = request.user, timezone.now()
     context = {
+        "counts": cache.get_or_set(f"counts:{user.pk}", lambda: services.counts_of(user, now), COUNTS_CACHED_SECONDS),
         "site": Site.objects.get(),
-        "left_today": services.left_today(request.user),
+        "left_today": services.left_today(user),
         "usual_wait": services.usual_wait(),
     }
     return TemplateResponse(request, "videos/_status.html", context)
