@@ -112,6 +112,11 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         """
         return bool(self.filter(pk=pk, state__in=sources(target)).update(state=target, **fields))
 
+    def fail(self, pk: uuid.UUID, code: str, message: str, **fields: Any) -> bool:
+        """`move` to failed, at rest, with what is told to the user and why."""
+        ended: dict[str, Any] = {"finished_at": timezone.now(), "next_check_at": None, **fields}
+        return self.move(pk, State.FAILED, error_code=code, error_message=message, **ended)
+
     def claim(self, pk: uuid.UUID, now: datetime, lease: timedelta) -> bool:
         """Take a due row for `lease`; whether this caller got it. A killed holder's lease just ends."""
         return bool(self.due(now).filter(pk=pk).update(next_check_at=now + lease))

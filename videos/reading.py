@@ -47,12 +47,10 @@ _FAILED = {
     "bad_request": gettext_lazy("Change the request, and generate again."),
     "cancelled": "",
     "not_confirmed": gettext_lazy(
-        "It may have been charged all the same. If it still turns up, it appears here by itself. "
-        "Sending it again may be charged a second time."
+        "If it still turns up, it appears here by itself. Sending it again may be charged a second time."
     ),
     "restored": gettext_lazy(
-        "It may have been made and charged since. If it turns up, it appears here by itself. "
-        "Sending it again may be charged a second time."
+        "If it turns up, it appears here by itself. Sending it again may be charged a second time."
     ),
     "never_answered": gettext_lazy(
         "If it still turns up, it appears here by itself. Send it again, or show the operator the trace ID."
@@ -91,11 +89,9 @@ def said_of(generation: Generation) -> Said:
 
 
 def _cost_of(generation: Generation) -> str:
-    """What a failure cost, as far as we know; "" where its advice says so already."""
-    if generation.error_code in ("never_answered", "marked_failed"):
-        return _("It may have been charged.")
+    """What a failure cost, as far as we know."""
     if generation.error_code in MAYBE_CHARGED:
-        return ""
+        return _("It may have been charged all the same.")
     if generation.task_id:
         return _("This probably cost nothing: the provider does not bill a task that fails.")
     return _("This cost nothing: no task was made.")

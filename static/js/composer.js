@@ -4,6 +4,7 @@
   const { $, $$, on, dressers, filled, put, changed } = window.studio;
   const language = document.documentElement.lang || undefined;
   const ours = (form) => Boolean(form?.matches?.("form[data-studio]"));
+  const formsIn = (root) => (ours(root) ? [root] : $$("form[data-studio]", root));
 
   /* --- the prompt, and what does not go together -------------------------------------------------- */
 
@@ -67,7 +68,6 @@
       for (const key of Object.keys(kept)) if (key.startsWith(DRAFT) && which(kept[key])) kept.removeItem(key);
     });
   const keyOf = (form) => DRAFT + form.dataset.draft;
-  const addressOf = (form) => form.getAttribute("action");
 
   const save = (form, sent) => {
     const fields = {};
@@ -78,12 +78,12 @@
         fields[field.name] = own || (field.type === "checkbox" ? field.checked : field.value);
       } else if (field.checked) fields[field.name] = field.value;
     }
-    const draft = { to: addressOf(form), on: location.search, sent, fields };
+    const draft = { to: form.action, on: location.search, sent, fields };
     store((kept) => kept.setItem(keyOf(form), JSON.stringify(draft)));
   };
   const restore = (form) => {
     const draft = store((kept) => JSON.parse(kept.getItem(keyOf(form))));
-    if (!draft || draft.to !== addressOf(form) || "invalid" in form.dataset) return;
+    if (!draft || draft.to !== form.action || "invalid" in form.dataset) return;
     // What the address fills in goes before the draft, unless the draft was made on it.
     const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
     const again = reloaded && draft.on === location.search;
@@ -109,27 +109,22 @@
   /* --- sending ------------------------------------------------------------------------------------ */
 
   let sent = ""; // the prompt as it was sent: somebody may go on typing
-  const saying = (form, words, upload = 0) => {
+  const tell = (form, part) => {
     const label = $("[data-send]", form);
     const bar = $("[data-upload]", form);
-    label.dataset.idle ||= label.textContent;
-    label.textContent = words || label.dataset.idle;
-    bar.hidden = !upload;
-    bar.value = upload;
+    const { idle, uploading, sending } = label.dataset;
+    label.textContent = part < 1 ? uploading.replace("%s", Math.floor(100 * part)) : part ? sending : idle;
+    bar.hidden = !(part < 1);
+    bar.value = part || 0;
   };
   on("htmx:beforeSend", ({ detail: { elt: form } }) => {
     if (!ours(form)) return;
     sent = form.elements.prompt.value;
-    const { sending, uploading } = $("[data-send]", form).dataset;
-    const files = $$("input[type=file]", form).some((input) => input.files.length);
-    saying(form, files ? uploading.replace("%s", 0) : sending, files ? 0.01 : 0);
+    tell(form, $$("input[type=file]", form).some((input) => input.files.length) ? 0 : 1);
   });
   on("htmx:xhr:progress", ({ target: form, detail: { lengthComputable, loaded, total } }) => {
-    const bar = ours(form) && $("[data-upload]", form);
-    if (!bar || bar.hidden || bar.value === 1 || !lengthComputable) return; // after the upload, the answer comes down
-    const { sending, uploading } = $("[data-send]", form).dataset;
-    const percent = Math.floor((100 * loaded) / total);
-    saying(form, percent < 100 ? uploading.replace("%s", percent) : sending, Math.max(0.01, loaded / total));
+    // Once all is up the line is hidden: what is told then is how the answer comes down.
+    if (ours(form) && lengthComputable && !$("[data-upload]", form).hidden) tell(form, loaded / total);
   });
   on("htmx:afterRequest", ({ detail }) => {
     const { requestConfig, successful, xhr } = detail;
@@ -138,7 +133,7 @@
     const now = document.getElementById(form.id);
     const swapped = successful && now !== form && !(now && "invalid" in now.dataset);
     if (swapped || xhr.getResponseHeader("HX-Redirect")) forget(form);
-    else if (now === form) saying(form);
+    else if (now === form) tell(form);
   });
   on("submit", ({ target: form }) => {
     if (form.action.endsWith("/logout/")) drafts(() => true); // nothing of ours stays on a computer that is shared
@@ -184,14 +179,14 @@
   const restored = new WeakSet();
   drafts((draft) => location.hash.startsWith("#generation-") && JSON.parse(draft).sent);
   dressers.unshift((root) => {
-    for (const form of $$("form[data-draft]", root)) {
+    for (const form of formsIn(root)) {
       if (!restored.has(form)) restore(form);
       restored.add(form);
     }
   });
   dressers.push((root) => {
     $$("[data-prompt]", root).forEach(measure);
-    $$("form[data-studio]", root).forEach(conflict);
+    formsIn(root).forEach(conflict);
     const words = $("#status [data-budget]");
     for (const place of $$("[data-budget-here]")) if (words) place.textContent = words.textContent.trim().replace(/\s+/g, " ");
   });

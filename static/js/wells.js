@@ -120,30 +120,26 @@
       put(wells.find((well) => !filled(well)) || wells[wells.length - 1], image);
     }
   };
-  const formAt = (target) =>
-    target?.closest?.("form[data-studio]") || $("dialog[open] form[data-studio]") || $("form[data-studio]");
+  const take = (event, transfer) => {
+    const target = event.target;
+    const well = target.closest?.("[data-well]");
+    const form = target.closest?.("form[data-studio]") || $("dialog[open] form[data-studio]") || $("form[data-studio]");
+    const list = images(transfer);
+    if (well && list.length) put(well, list[0]);
+    else if (form) fill(form, list);
+  };
 
   on("paste", (event) => {
-    const list = images(event.clipboardData);
-    const form = formAt(event.target);
-    if (!list.length || !form || event.clipboardData.getData("text/plain")) return;
+    if (!images(event.clipboardData).length || event.clipboardData.getData("text/plain")) return;
     event.preventDefault();
-    const well = event.target.closest?.("[data-well]");
-    if (well) put(well, list[0]);
-    else fill(form, list);
+    take(event, event.clipboardData);
   });
   for (const type of ["dragover", "dragleave", "drop"]) {
     on(type, (event) => {
-      if (![...(event.dataTransfer?.types || [])].includes("Files")) return;
-      const well = event.target.closest?.("[data-well]");
-      well && $(".well", well).classList.toggle("over", type === "dragover");
-      const form = formAt(event.target);
-      if (!form || type === "dragleave") return;
-      event.preventDefault(); // beside a well the browser would leave the page to show the file
-      if (type !== "drop") return;
-      const list = images(event.dataTransfer);
-      if (well && list.length) put(well, list[0]);
-      else fill(form, list);
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.target.closest?.("[data-well] .well")?.classList.toggle("over", type === "dragover");
+      if (type !== "dragleave" && $("form[data-studio]")) event.preventDefault(); // or the browser leaves the page
+      if (type === "drop") take(event, event.dataTransfer);
     });
   }
 

@@ -19,6 +19,8 @@ from tests.processes import wait_until
 from tests.provider import completed
 from tests.studio import Studio, Visitor
 from videos import services
+from videos.luma.client import LumaClient
+from videos.luma.errors import LostAnswer
 from videos.models import Generation, Site
 from videos.services import submitting
 from videos.states import State
@@ -237,3 +239,24 @@ def test_a_provider_without_a_history_is_not_asked_for_ever(ada, provider, work,
     row = ada.only()
     assert (row.state, row.error_code, row.next_check_at) == (State.FAILED, "not_confirmed", None)
     assert services.reconcile() == []
+
+
+@pytest.mark.django_db
+def test_one_page_that_goes_wrong_does_not_undo_the_reading_of_a_long_history(ada, provider, work, monkeypatch):
+    rows.generation(ada.user, State.UNCONFIRMED)
+    callback = {"callback_url": "https://studio.example.com/callbacks/luma/x/"}
+    Generation.objects.update(request_body=callback, next_check_at=timezone.now())
+    others = [{"id": f"other-{n}", "request": {}, "response": {}, "created_at": 1.0} for n in range(150)]
+    provider.history = [*others, {"id": "task-1", "request": callback, "response": {}, "created_at": 1.0}]
+    faults = iter([False, True, True, False])
+    real = LumaClient.recent
+
+    def recent(*args: object, **words: object) -> object:
+        if next(faults):
+            raise LostAnswer("cut")
+        return real(*args, **words)
+
+    monkeypatch.setattr(LumaClient, "recent", recent)
+    work()
+    row = ada.only()
+    assert (row.state, row.task_id) == (State.PROCESSING, "task-1")

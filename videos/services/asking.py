@@ -87,14 +87,7 @@ def delete(generation: Generation) -> None:
         Generation.objects.filter(pk=generation.pk, deleted_at__isnull=True).update(deleted_at=now)
         row = Generation.objects.select_for_update().get(pk=generation.pk)
         if row.state == State.QUEUED:
-            Generation.objects.move(
-                row.pk,
-                State.FAILED,
-                error_code="cancelled",
-                error_message=_("Deleted before it was sent."),
-                finished_at=now,
-                next_check_at=None,
-            )
+            Generation.objects.fail(row.pk, "cancelled", _("Deleted before it was sent."))
 
 
 def keep_frame(owner: User, clean: CleanFrame, *, to_send: bool = False) -> Frame:

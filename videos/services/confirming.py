@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from ..luma import schema
 from ..luma.client import HISTORY_PAGE
-from ..luma.errors import LumaError, Rejected
+from ..luma.errors import LostAnswer, LumaError, NotSent, Rejected
 from ..models import Generation
 from ..states import State
 from . import provider
@@ -68,9 +68,8 @@ def _history(since: datetime, rows: list[Generation]) -> _History:
     found: dict[str, schema.Task] = {}
     try:
         for page in range(PAGES_MOST):
-            provider.wait_for_turn()
-            with provider.talking() as luma:
-                tasks = luma.recent(since.timestamp(), offset=page * HISTORY_PAGE)
+            # One page that went wrong must not undo the reading of a long history.
+            tasks = _page(since, page, tries=3 if found else 1)
             fresh = [task for task in tasks if task.id not in found]
             found |= {task.id: task for task in fresh}
             if not fresh or len(tasks) < HISTORY_PAGE:
@@ -82,6 +81,18 @@ def _history(since: datetime, rows: list[Generation]) -> _History:
         # What came before the fault may be all that is needed. A provider that keeps no history says so for good.
         return _History(list(found.values()), complete=False, read=isinstance(fault, Rejected))
     return _History(list(found.values()), complete=False, read=True)
+
+
+def _page(since: datetime, page: int, tries: int) -> list[schema.Task]:
+    for left in reversed(range(tries)):
+        provider.wait_for_turn()
+        try:
+            with provider.talking() as luma:
+                return luma.recent(since.timestamp(), offset=page * HISTORY_PAGE)
+        except (NotSent, LostAnswer):
+            if not left:
+                raise
+    return []
 
 
 def _match(row: Generation, tasks: list[schema.Task], complete: bool) -> schema.Task | None:

@@ -74,14 +74,7 @@ def _ask_again(row: Generation, now: datetime) -> None:
         Generation.objects.filter(pk=row.pk, state=State.FAILED).update(next_check_at=None)
         return
     if row.sent_at is not None and now - row.sent_at > GIVE_UP:
-        Generation.objects.move(
-            row.pk,
-            State.FAILED,
-            error_code="never_answered",
-            error_message=_("The provider took the task and never told its end."),
-            finished_at=now,
-            next_check_at=None,
-        )
+        Generation.objects.fail(row.pk, "never_answered", _("The provider took the task and never told its end."))
         logger.error("generation %s: never answered", row.pk)
         return
     holds_slot = row.slot_until is not None and row.slot_until > now

@@ -87,14 +87,7 @@ def store_again(generations: Iterable[Generation]) -> int:
 
 def mark_failed(generation: Generation) -> bool:
     """End an open generation by hand; whether it was open. A success that comes later still completes it."""
-    return Generation.objects.move(
-        generation.pk,
-        State.FAILED,
-        error_code="marked_failed",
-        error_message=_("Ended by an operator."),
-        finished_at=timezone.now(),
-        next_check_at=None,
-    )
+    return Generation.objects.fail(generation.pk, "marked_failed", _("Ended by an operator."))
 
 
 def after_restore() -> int:
@@ -105,13 +98,8 @@ def after_restore() -> int:
     """
     ended = 0
     for pk in Generation.objects.filter(state=State.QUEUED).values_list("pk", flat=True):
-        ended += Generation.objects.move(
-            pk,
-            State.FAILED,
-            error_code="restored",
-            error_message=_("This site was restored from a backup that was made before this request was sent."),
-            finished_at=timezone.now(),
-            next_check_at=None,
+        ended += Generation.objects.fail(
+            pk, "restored", _("This site was restored from a backup that was made before this request was sent.")
         )
     Site.objects.update(stopped=False)
     return ended

@@ -147,15 +147,7 @@ def _fail(row: Generation, reading: schema.Failed, via: Via, now: datetime) -> b
     if row.state in (State.COMPLETED, State.FAILED):
         Generation.objects.filter(pk=row.pk).update(**{**fields, "trace_id": row.trace_id or reading.trace_id})
         return False
-    return Generation.objects.move(
-        row.pk,
-        State.FAILED,
-        error_code=reading.code,
-        error_message=reading.message,
-        finished_at=now,
-        next_check_at=None,
-        **fields,
-    )
+    return Generation.objects.fail(row.pk, reading.code, reading.message, **fields)
 
 
 def _accept(row: Generation, reading: schema.Running, via: Via, now: datetime) -> bool:

@@ -136,15 +136,7 @@ def _send(row: Generation, body: dict[str, Any]) -> bool:
         return False
     except Rejected as refusal:
         _resume()
-        Generation.objects.move(
-            pk,
-            State.FAILED,
-            error_code=refusal.code or "rejected",
-            error_message=refusal.message,
-            trace_id=refusal.trace_id,
-            finished_at=timezone.now(),
-            next_check_at=None,
-        )
+        Generation.objects.fail(pk, refusal.code or "rejected", refusal.message, trace_id=refusal.trace_id)
         logger.warning("generation %s: rejected, %s", pk, refusal.code)
         return True
     except LostAnswer as loss:
@@ -229,14 +221,7 @@ def _fail_before_sending(pk: uuid.UUID, code: str, message: str) -> None:
     with transaction.atomic():
         row = Generation.objects.select_for_update().get(pk=pk)
         if row.state == State.QUEUED:
-            Generation.objects.move(
-                pk,
-                State.FAILED,
-                error_code=code,
-                error_message=message,
-                finished_at=timezone.now(),
-                next_check_at=None,
-            )
+            Generation.objects.fail(pk, code, message)
     logger.warning("generation %s: failed before sending, %s", pk, code)
 
 
