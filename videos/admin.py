@@ -26,7 +26,7 @@ from .charting import chart_of
 from .models import Callback, Frame, Generation, Site, User, Video
 from .reading import request_of
 
-_SIGNATURE = re.compile(r"(signature=)[^\s\"'&\\]+", re.IGNORECASE)
+_SECRET = re.compile(r"(callbacks/luma/|signature=)[^\s\"'&\\/<>]+", re.IGNORECASE)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -257,4 +257,4 @@ class SiteAdmin(admin.ModelAdmin):
 def readable(notice: Callback) -> str:
     """A raw body as text; bytes that are no UTF-8 are shown as escapes, our own addresses without their secrets."""
     text = bytes(notice.body).decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
-    return _SIGNATURE.sub(r"\1…", text.replace(notice.generation.callback_token, "…"))
+    return _SECRET.sub(r"\1…", text.replace(notice.generation.callback_token, "…"))

@@ -6,12 +6,10 @@
   const started = (film) =>
     !film.paused ||
     (film.currentTime > 0 && !film.ended) ||
-    document.pictureInPictureElement === film ||
-    document.fullscreenElement === film ||
-    film === document.activeElement;
+    [document.pictureInPictureElement, document.fullscreenElement, document.activeElement].includes(film);
   const watched = (root) => Boolean(root?.querySelectorAll) && $$("video", root).some(started);
 
-  /* --- a glance: a card's film plays muted while the pointer or the focus rests on it ------------- */
+  // --- a glance: a card's film plays muted while the pointer or the focus rests on it
 
   const MOMENT = 350;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -19,7 +17,7 @@
   let glanced = null; // its film, once it plays
   let timer = 0;
 
-  const keep = () => {
+  const take = () => {
     const film = glanced;
     glanced = null;
     film.muted = false;
@@ -28,21 +26,18 @@
   };
   const leave = () => {
     clearTimeout(timer);
-    if (!glanced) return;
-    const film = keep();
-    film.pause();
-    film.load(); // the poster again, and nothing more is fetched
+    if (glanced) take().load(); // the poster again, and nothing more is fetched
   };
   const glance = () => {
-    const film = near?.isConnected && $("video", near);
-    if (!film || $$("video").some(started)) return;
+    const film = $("video", near);
+    if (!film || watched(document)) return;
     glanced = film;
     film.muted = true;
     film.parentElement.classList.add("glanced");
-    film.play().catch(() => glanced === film && leave());
+    film.play().catch(() => film === glanced && leave());
   };
   const approach = (card) => {
-    if (card === near && (!card || card.isConnected)) return;
+    if (card === near) return;
     leave();
     near = card;
     if (card && !still.matches && !navigator.connection?.saveData) timer = setTimeout(glance, MOMENT);
@@ -50,19 +45,29 @@
   on("pointerover", (event) => event.pointerType !== "touch" && approach(event.target.closest(".card")));
   on("pointerout", (event) => event.relatedTarget || approach(null));
   on("focusin", (event) => event.target.matches(":focus-visible") && approach(event.target.closest(".card")));
-  on("focusout", (event) => near && !near.contains(event.relatedTarget) && !near.matches(":hover") && approach(null));
+  on("focusout", (event) => near?.contains(event.relatedTarget) || near?.matches(":hover") || approach(null));
   on("visibilitychange", () => document.hidden && approach(null));
 
-  /* --- watching ----------------------------------------------------------------------------------- */
+  // --- watching
 
   const watch = (film) => {
-    if (film === glanced) keep();
-    else leave();
+    if (film === glanced) take();
+    leave();
     film.controls = true;
     const button = $("[data-play]", film.parentElement);
     if (button) button.hidden = true;
     for (const other of $$("video")) if (other !== film && document.pictureInPictureElement !== other) other.pause();
   };
+  on("click", (event) => {
+    const button = event.target.closest?.("[data-play]");
+    const film = button && $("video", button.parentElement);
+    if (!film) return;
+    watch(film);
+    film.focus({ preventScroll: true });
+    film.play().catch(() => {});
+  });
+  on("play", ({ target }) => target === glanced || watch(target), true);
+  on("ended", ({ target }) => target === glanced && target.play(), true);
   dressers.push((root) => {
     // Quiet until it is wanted: a picture with one button in place of a row of controls.
     for (const button of $$("[data-play]", root)) {
@@ -72,83 +77,59 @@
       button.hidden = false;
     }
   });
-  on("click", (event) => {
-    const button = event.target.closest?.("[data-play]");
-    const film = button && $("video", button.parentElement);
-    if (!film) return;
-    watch(film);
-    film.focus({ preventScroll: true });
-    film.play().catch(() => {});
-  });
-  on("play", (event) => event.target === glanced || watch(event.target), true);
-  on("ended", (event) => event.target === glanced && glanced.play(), true);
 
-  /* --- a generation's own page -------------------------------------------------------------------- */
+  // --- a generation's own page
 
+  const theFilm = () => $("#generation-detail video");
   let frame = 1 / 24; // seconds; measured while it plays
-  const measure = (film) => {
-    let last = null;
-    const look = (_, shown) => {
-      const passed = last && shown.mediaTime - last.mediaTime;
-      if (passed > 0 && passed < 0.1 && shown.presentedFrames === last.presentedFrames + 1) frame = passed;
-      last = shown;
-      if (film.isConnected) film.requestVideoFrameCallback(look);
-    };
-    if (!film.dataset.measured) film.requestVideoFrameCallback?.(look);
-    film.dataset.measured = "";
+  let last = null;
+  const measure = (_, shown) => {
+    const passed = last ? shown.mediaTime - last.mediaTime : 0;
+    if (passed > 0 && passed < 0.1 && shown.presentedFrames === last.presentedFrames + 1) frame = passed;
+    last = shown;
+    if (!theFilm()?.paused) theFilm().requestVideoFrameCallback?.(measure);
   };
-  const go = (film, at) => {
-    film.currentTime = Math.min(Math.max(0, at), film.duration || 0);
-  };
-  // To the middle of a frame: a time on its edge may show either neighbour.
+  on("playing", ({ target }) => target === theFilm() && target.requestVideoFrameCallback?.(measure), true);
+
+  const go = (film, at) => (film.currentTime = Math.min(Math.max(0, at), film.duration || 0));
   const step = (film, by) => {
     film.pause();
-    go(film, (Math.floor(film.currentTime / frame + 0.01) + by + 0.5) * frame);
+    go(film, (Math.floor(film.currentTime / frame + 0.01) + by + 0.5) * frame); // its middle: on its edge is either
   };
   const repeat = (film) => {
     film.loop = !film.loop;
-    $("[data-repeat]").setAttribute("aria-pressed", film.loop);
+    $("[data-repeat]").ariaPressed = film.loop;
   };
   const KEYS = {
-    " ": (film) => (film.paused ? film.play().catch(() => {}) : film.pause()),
-    arrowleft: (film) => go(film, film.currentTime - 1),
-    arrowright: (film) => go(film, film.currentTime + 1),
+    " ": (film) => (film.paused ? film.play() : film.pause()),
+    ArrowLeft: (film) => go(film, film.currentTime - 1),
+    ArrowRight: (film) => go(film, film.currentTime + 1),
     ",": (film) => step(film, -1),
     ".": (film) => step(film, 1),
     l: repeat,
-    f: (film) => (document.fullscreenElement ? document.exitFullscreen() : film.requestFullscreen?.()),
+    f: (film) => (document.fullscreenElement ? document.exitFullscreen() : film.requestFullscreen()),
   };
-  const theFilm = () => $("#generation-detail .screen video");
-
   on("keydown", (event) => {
-    const { target } = event;
-    const key = event.key.toLowerCase();
+    const { key, target } = event;
+    const film = theFilm();
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !$("#generation-detail")) return;
     if (target.closest("input, textarea, select, dialog")) return;
     const beside = { j: "older", k: "newer" }[key];
-    if (beside) return $(`[data-action=${beside}]`)?.click();
-    const film = theFilm();
+    if (beside) $(`[data-action=${beside}]`)?.click();
     if (!film || !KEYS[key] || (key === " " && target.closest("a, button, summary"))) return;
     event.preventDefault();
     KEYS[key](film);
   });
-  on("click", (event) => event.target.closest?.("[data-repeat]") && theFilm() && repeat(theFilm()));
+  on("click", ({ target }) => target.closest?.("[data-repeat]") && repeat(theFilm()));
 
   const cut = () => {
-    const form = $("[data-cut]");
-    const film = theFilm();
-    if (!form || !film) return;
-    const at = film.currentTime;
+    const form = $("form[data-cut]");
+    const at = theFilm()?.currentTime;
+    if (!form || at === undefined) return;
     form.elements.at.value = at.toFixed(3);
     $("output", form).value = `${Math.floor(at / 60)}:${(at % 60).toFixed(2).padStart(5, "0")}`;
   };
-  for (const type of ["timeupdate", "seeked", "pause"]) on(type, cut, true);
-  on("submit", (event) => {
-    if (!event.target.matches("[data-cut]")) return;
-    theFilm()?.pause();
-    cut();
-  }, true);
-  dressers.push((root) => root.querySelector("#generation-detail video") && measure(theFilm()));
+  for (const type of ["timeupdate", "seeked", "submit"]) on(type, cut, true);
 
   Object.assign(window.studio, { watched });
 })();

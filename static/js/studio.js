@@ -1,5 +1,4 @@
-/* What pages, forms and links can't do by themselves. Everything here may fail to load, and the studio still works.
-   player.js (films), composer.js (the forms that submit) and live.js (what htmx swaps) build on it, as `window.studio`. */
+/* What pages, forms and links can't do by themselves: the base of the other scripts. None has to load: the studio works. */
 (() => {
   "use strict";
   const $ = (selector, root = document) => root.querySelector(selector);
@@ -13,43 +12,37 @@
     if (region) region.textContent = words;
   };
 
-  /* --- what is done to every part of the page, at first and after a swap -------------------------- */
+  const dressers = []; // what is done to every part of the page, at first and after a swap
+  const prepare = (root) => root?.querySelectorAll && dressers.forEach((dresser) => dresser(root));
 
-  const dressers = [];
-  const prepare = (root) => {
-    if (root?.querySelectorAll) dressers.forEach((dresser) => dresser(root));
-  };
+  // --- toasts
 
-  /* --- toasts -------------------------------------------------------------------------------- */
-
+  const make = (name, values) => Object.assign(document.createElement(name), values);
   const toast = (words, link, done) => {
     const region = $("#toasts");
-    if (!region || $$("p", region).some((shown) => shown.dataset.words === words)) return;
-    const box = document.createElement("div");
-    const text = document.createElement("p");
-    const close = document.createElement("button");
-    box.className = done ? "toast done" : "toast";
-    text.dataset.words = words;
-    text.textContent = words;
-    if (link) text.append(" ", Object.assign(document.createElement("a"), link));
-    Object.assign(close, { type: "button", className: "plain", textContent: "×", ariaLabel: say.sayClose });
-    close.addEventListener("click", () => box.remove());
+    if (!region || $$("p", region).some((shown) => shown.textContent.startsWith(words))) return;
+    const box = make("div", { className: done ? "toast done" : "toast" });
+    const text = make("p", { textContent: words });
+    if (link) text.append(" ", make("a", link));
+    const close = make("button", { type: "button", className: "plain", textContent: "×", ariaLabel: say.sayClose });
+    close.onclick = () => box.remove();
     box.append(text, close);
     // A dialog is above everything else on the page: what is said meanwhile is said in there.
     ($("dialog[open], [popover]:popover-open") || region).append(box);
-    if (!done) return box.setAttribute("role", "alert");
+    if (!done) return (box.role = "alert");
     announce(words);
     const fade = () => (document.hidden || box.matches(":hover, :focus-within") ? setTimeout(fade, 3000) : box.remove());
     setTimeout(fade, 9000); // the card stays, and says it too
   };
   const clearToasts = () => $$(".toast").forEach((box) => box.remove());
 
-  /* --- times --------------------------------------------------------------------------------- */
+  // --- times, in the viewer's own zone
 
   const ago = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
-  const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
-  const exact = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" });
-  const clock = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+  const format = (dateStyle, timeStyle) => new Intl.DateTimeFormat(language, { dateStyle, timeStyle });
+  const day = format("medium");
+  const clock = format("medium", "medium");
+  const exact = format("full", "medium");
 
   const relative = (seconds) => {
     if (seconds < 45) return ago.format(0, "second");
@@ -65,27 +58,24 @@
       const words =
         "clock" in time.dataset ? clock.format(at) : seconds < 7 * 86400 ? relative(seconds) : day.format(at);
       if (time.textContent !== words) time.textContent = words;
-      if (!time.title) time.title = exact.format(at);
+      time.title ||= exact.format(at);
     }
   };
   setInterval(() => document.hidden || tell(document), 30_000);
 
-  /* --- the menu -------------------------------------------------------------------------------- */
+  // --- the account's menu, and others that open
 
-  on("click", (event) => {
-    const menu = $("details.menu[open]");
-    if (menu && !menu.contains(event.target)) menu.open = false;
-  });
-
-  on("keydown", (event) => {
-    const menu = event.key === "Escape" && $("details.menu[open]");
-    if (menu) {
-      menu.open = false;
-      $("summary", menu).focus();
+  const closing = (event) => {
+    for (const open of $$("details:is(.menu, .keys)[open]")) {
+      if (event.key ? event.key !== "Escape" : open.contains(event.target)) continue;
+      if (open.contains(document.activeElement)) $("summary", open).focus();
+      open.open = false;
     }
-  });
+  };
+  on("click", closing);
+  on("keydown", closing);
 
-  /* --- copying --------------------------------------------------------------------------------- */
+  // --- copying
 
   on("click", async (event) => {
     const button = event.target.closest?.("[data-copy]");
@@ -105,22 +95,21 @@
     setTimeout(() => use.setAttribute("href", drawing), 1500);
   });
 
-  /* --- plain forms: ask, and send once --------------------------------------------------------- */
+  // --- plain forms: ask, and send once
 
   on("submit", (event) => {
     const form = event.target;
     if (form.hasAttribute("hx-post") && window.htmx) return;
-    if (form.dataset.sent) return event.preventDefault();
-    if (form.dataset.confirm && !confirm(form.dataset.confirm)) return event.preventDefault();
-    if (form.method === "post") {
-      form.dataset.sent = "1";
-      $$("[type=submit]", form).forEach((button) => button.setAttribute("aria-disabled", "true"));
-    }
+    const { sent, confirm: question } = form.dataset;
+    if (sent || (question && !confirm(question))) return event.preventDefault();
+    if (form.method !== "post") return;
+    form.dataset.sent = "1";
+    $$("[type=submit]", form).forEach((button) => (button.ariaDisabled = "true"));
   });
   addEventListener("pageshow", () => {
     for (const form of $$("form[data-sent]")) {
       delete form.dataset.sent;
-      $$("[type=submit]", form).forEach((button) => button.removeAttribute("aria-disabled"));
+      $$("[type=submit]", form).forEach((button) => (button.ariaDisabled = null));
     }
     prepare(document.body); // Back brings the fields' values back, not what hangs on them
   });

@@ -50,7 +50,8 @@ def send(page: Page) -> str:
 
 
 def words() -> str:
-    return f"a prompt like no other {uuid.uuid4().hex[:6]}"
+    """A prompt like no other, which the sandbox refuses at once: what is made of it does not matter here."""
+    return f"{uuid.uuid4().hex[:6]} [moderated]"
 
 
 def card(page: Page, text: str) -> Locator:
@@ -58,6 +59,29 @@ def card(page: Page, text: str) -> Locator:
 
 
 # --- starting -------------------------------------------------------------------------------------
+
+
+def test_an_extension_says_of_what_and_its_draft_survives_closing_it(page: Page, demo, kept_film):
+    enter(page, demo)
+    made = uuid.UUID(kept_film["id"])
+    link = page.locator(f"#generation-{made} [data-action=extend]")
+    link.click()
+    form = page.locator("#extend-form")
+    expect(form).to_contain_text("a film to be kept")
+    form.get_by_role("button", name="Night falls").click()
+    form.locator("[name=end_image]").set_input_files(picture(TALL))
+    expect(form).to_contain_text("Cut to fit the video")
+    form.get_by_role("link", name="Cancel").click()
+    expect(form).to_have_count(0)
+    expect(link).to_be_focused()
+    link.click()
+    expect(form.get_by_label("Prompt", exact=True)).to_have_value(re.compile("^Night falls"))
+    text = words()
+    form.get_by_label("Prompt", exact=True).fill(text)
+    form.get_by_role("button", name="Extend").click()
+    expect(card(page, text)).to_have_count(1)
+    link.click()
+    expect(form.get_by_label("Prompt", exact=True)).to_have_value("")
 
 
 def test_an_idea_fills_the_empty_prompt_and_steps_aside(page: Page, demo):
@@ -123,35 +147,12 @@ def test_without_storage_everything_works_but_the_draft(page: Page, demo):
     expect(card(page, text)).to_have_count(1)
 
 
-def test_an_extension_says_of_what_and_its_draft_survives_closing_it(page: Page, demo, kept_film):
-    enter(page, demo)
-    made = uuid.UUID(kept_film["id"])
-    link = page.locator(f"#generation-{made} [data-action=extend]")
-    link.click()
-    form = page.locator("#extend-form")
-    expect(form).to_contain_text("a film to be kept")
-    form.get_by_role("button", name="Night falls").click()
-    form.locator("[name=end_image]").set_input_files(picture(TALL))
-    expect(form).to_contain_text("Cut to fit the video")
-    form.get_by_role("link", name="Cancel").click()
-    expect(form).to_have_count(0)
-    expect(link).to_be_focused()
-    link.click()
-    expect(form.get_by_label("Prompt", exact=True)).to_have_value(re.compile("^Night falls"))
-    text = words()
-    form.get_by_label("Prompt", exact=True).fill(text)
-    form.get_by_role("button", name="Extend").click()
-    expect(card(page, text)).to_have_count(1)
-    link.click()
-    expect(form.get_by_label("Prompt", exact=True)).to_have_value("")
-
-
 # --- frames ---------------------------------------------------------------------------------------
 
 
 def test_a_frame_is_chosen_from_my_frames_and_removed_again(page: Page, studio):
     visitor = newcomer(studio)
-    visitor.generate("with a frame", files={"start_image": ("f.png", pictures.image(WIDE), "image/png")})
+    visitor.generate("with a frame [moderated]", files={"start_image": ("f.png", pictures.image(WIDE), "image/png")})
     enter(page, visitor)
     link = well(page, "end").get_by_role("link", name="From my frames")
     link.click()
@@ -163,11 +164,11 @@ def test_a_frame_is_chosen_from_my_frames_and_removed_again(page: Page, studio):
     page.reload()
     expect(well(page, "end").locator("img")).to_be_visible()
 
-    prompt(page).fill("it ends there")
+    prompt(page).fill("it ends there [moderated]")
     frame = uuid.UUID(studio.rows("SELECT id FROM videos_frame ORDER BY created_at DESC LIMIT 1")[0]["id"])
     assert str(frame) in send(page)
     expect(card(page, "it ends there")).to_have_count(1)
-    row = studio.rows("SELECT end_frame_id FROM videos_generation WHERE prompt = 'it ends there'")[0]
+    row = studio.rows("SELECT end_frame_id FROM videos_generation WHERE prompt = 'it ends there [moderated]'")[0]
     assert uuid.UUID(row["end_frame_id"]) == frame
 
     link.click()
@@ -175,14 +176,14 @@ def test_a_frame_is_chosen_from_my_frames_and_removed_again(page: Page, studio):
     expect(well(page, "end").locator("img")).to_be_visible()
     well(page, "end").get_by_role("button", name=re.compile("^Remove")).click()
     expect(well(page, "end").locator("img")).to_be_hidden()
-    prompt(page).fill("it ends anywhere")
+    prompt(page).fill("it ends anywhere [moderated]")
     assert str(frame) not in send(page)
     expect(card(page, "it ends anywhere")).to_have_count(1)
 
 
 def test_a_file_takes_the_place_of_a_frame_of_ones_own_and_an_address_that_of_the_file(page: Page, studio):
     visitor = newcomer(studio)
-    visitor.generate("with a frame", files={"start_image": ("f.png", pictures.image(WIDE), "image/png")})
+    visitor.generate("with a frame [moderated]", files={"start_image": ("f.png", pictures.image(WIDE), "image/png")})
     enter(page, visitor)
     well(page).get_by_role("link", name="From my frames").click()
     page.get_by_role("link", name=re.compile("^Frame of")).click()
@@ -194,7 +195,7 @@ def test_a_file_takes_the_place_of_a_frame_of_ones_own_and_an_address_that_of_th
     page.locator("[name=start_image_url]").fill("https://example.com/start.jpg")
     expect(well(page)).to_contain_text("example.com/start.jpg")
     expect(well(page).locator("img")).to_be_hidden()
-    prompt(page).fill("by its address")
+    prompt(page).fill("by its address [moderated]")
     sent = send(page)
     assert "https://example.com/start.jpg" in sent
     assert "picture.png" not in sent
@@ -324,7 +325,7 @@ def test_what_is_left_today_stands_beside_generate(page: Page, studio):
     enter(page, visitor)
     facts = page.locator("#composer .budget")
     expect(facts).to_contain_text("1 left today")
-    prompt(page).fill("the only one")
+    prompt(page).fill("the only one [moderated]")
     send(page)
     expect(facts).to_contain_text("None left today: the limit counts the last 24 hours.")
 
@@ -334,7 +335,7 @@ def test_what_is_left_today_stands_beside_generate(page: Page, studio):
 
 def test_without_javascript_the_form_works_with_a_frame_of_ones_own(browser: Browser, browser_context_args, studio):
     visitor = newcomer(studio)
-    visitor.generate("with a frame", files={"start_image": ("f.png", pictures.image(WIDE), "image/png")})
+    visitor.generate("with a frame [moderated]", files={"start_image": ("f.png", pictures.image(WIDE), "image/png")})
     context = browser.new_context(**{**browser_context_args, "java_script_enabled": False})
     page = context.new_page()
     enter(page, visitor)
@@ -343,19 +344,19 @@ def test_without_javascript_the_form_works_with_a_frame_of_ones_own(browser: Bro
     page.get_by_role("link", name=re.compile("^Frame of")).click()
     expect(well(page).locator("img")).to_be_visible()
     expect(well(page).get_by_label("Use this frame of yours")).to_be_checked()
-    prompt(page).fill("a plain form, from a frame")
+    prompt(page).fill("a plain form, from a frame [moderated]")
     page.get_by_label("Loop").check()
     page.get_by_role("button", name=re.compile("^Generate")).click()
     expect(card(page, "a plain form, from a frame")).to_have_count(1)
     query = "SELECT start_frame_id, loop FROM videos_generation WHERE prompt = ?"
-    assert studio.rows(query, "a plain form, from a frame")[0]["start_frame_id"]
+    assert studio.rows(query, "a plain form, from a frame [moderated]")[0]["start_frame_id"]
 
     page.goto(page.url.partition("#")[0])
     well(page).get_by_role("link", name="From my frames").click()
     page.get_by_role("link", name=re.compile("^Frame of")).click()
     well(page).get_by_label("Use this frame of yours").uncheck()
-    prompt(page).fill("a plain form, without one")
+    prompt(page).fill("a plain form, without one [moderated]")
     page.get_by_role("button", name=re.compile("^Generate")).click()
     expect(card(page, "a plain form, without one")).to_have_count(1)
-    assert not studio.rows(query, "a plain form, without one")[0]["start_frame_id"]
+    assert not studio.rows(query, "a plain form, without one [moderated]")[0]["start_frame_id"]
     context.close()

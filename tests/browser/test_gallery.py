@@ -31,7 +31,8 @@ def people(studio, kept_film):
         plain = person("plain")
         for number in range(30):
             add(plain, number, f"plain {{number}}")
-        add(plain, 40, "not made", "failed", error_code="forbidden", error_message="Refused.", trace_id="trace-of-it")
+        add(plain, 40, "not made", "failed", error_code="forbidden", error_message="Refused.", trace_id="trace-of-it",
+            aspect_ratio="16:9")
         """,
     )
 
@@ -124,9 +125,9 @@ def test_nothing_moves_while_the_gallery_loads_scrolls_and_updates(page: Page, p
     page.goto("/")
     page.wait_for_load_state("networkidle")
     somebody.post(f"/generations/{made}/delete/")
-    for _ in range(6):
-        page.mouse.wheel(0, 1500)
-        page.wait_for_timeout(250)
+    for _ in range(9):
+        page.mouse.wheel(0, 600)
+        page.wait_for_timeout(200)
     assert cards(page).count() > 24
     assert sum(page.evaluate("window.shifts")) <= 0.02
 
@@ -149,7 +150,7 @@ def test_back_returns_to_the_place_in_the_gallery(page: Page, people, enter):
     page.goto("/")
     expect(cards(page)).to_have_count(24)
     while cards(page).count() < 60:
-        page.locator("a.more").scroll_into_view_if_needed()
+        page.mouse.wheel(0, 3000)
         page.wait_for_timeout(100)
     card = page.locator("#cards article", has_text="film number 50")
     card.scroll_into_view_if_needed()
@@ -169,7 +170,7 @@ def test_what_finishes_turns_up_in_place_within_four_seconds_and_is_told(page: P
     page.add_init_script(
         """window.notes = [];
         window.Notification = class { constructor(title, options) { window.notes.push(title + " " + options.body); } };
-        Notification.permission = "default";
+        Notification.permission = localStorage.getItem("notify") ? "granted" : "default";
         Notification.requestPermission = async () => (Notification.permission = "granted");
         document.hasFocus = () => false;"""
     )
@@ -219,6 +220,7 @@ def test_the_progress_bar_slows_down_and_never_arrives_by_itself(page: Page, stu
     card = page.locator(f"#generation-{made}")
     beam = card.locator("[role=progressbar]")
     page.wait_for_function("() => document.querySelector('[data-usual]')")
+    page.route(re.compile("/status/|/live/"), lambda route: route.fulfill(status=204))
     seen = []
     for seconds in (2, 60, 600, 6000):
         page.clock.fast_forward(seconds * SECONDS)
@@ -251,7 +253,7 @@ def test_a_queued_one_tells_its_place_and_can_be_cancelled(page: Page, studio, e
 def test_a_failed_one_says_why_what_it_cost_and_what_to_do(page: Page, people, enter):
     enter("plain")
     page.goto("/")
-    page.locator("a.more").scroll_into_view_if_needed()
+    page.mouse.wheel(0, 9000)
     card = page.locator("#cards article", has_text="not made")
     expect(card).to_contain_text("Refused.")
     expect(card).to_contain_text("This cost nothing")

@@ -15,7 +15,7 @@ from tests.faults.crashing import KILLED
 pytestmark = pytest.mark.xdist_group("processes")
 
 
-LATEST = 40
+LATEST = 50
 """Seconds from a new start to the end: a lease, the time to look for a task, and much for busy machines."""
 
 

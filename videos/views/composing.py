@@ -55,7 +55,7 @@ def filled_in(request: StudioRequest) -> dict[str, Any]:
 @require_GET
 @login_required
 def frames(request: StudioRequest) -> HttpResponse:
-    """The user's latest frames, to choose one as `side` (start or end) of a new video, or of an extension of `source`."""
+    """The user's latest frames, to choose as `side` (start or end) of a new video or of an extension of `source`."""
     side = "end" if request.GET.get("side") == "end" else "start"
     source = read_uuid(request.GET.get("source", ""))
     latest = Frame.objects.filter(owner=request.user).order_by("-created_at")[:FRAMES_SHOWN]
