@@ -171,7 +171,7 @@ REDIS_URL = read("REDIS_URL", redis, "")
 HUEY: dict[str, Any] = {
     "name": "studio",
     "immediate": False,
-    "consumer": {"workers": 4, "max_delay": 1.0, "check_worker_health": True, "periodic": True},
+    "consumer": {"workers": 6, "max_delay": 1.0, "check_worker_health": True, "periodic": True},
 }
 if REDIS_URL:
     HUEY |= {"huey_class": "huey.RedisHuey", "url": REDIS_URL, "serializer": SignedSerializer(SECRET_KEY)}

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from huey import crontab
@@ -27,7 +28,11 @@ SOON_SECONDS = 100
 QUEUE_LONG = 200
 """So many waiting tasks are enough: the sweep adds none for rows that nobody comes for, as they may be among these."""
 
+DOWNLOAD_WAIT_SECONDS = 3
+
 _started = threading.Lock()
+_downloads = threading.BoundedSemaphore(max(1, settings.HUEY["consumer"]["workers"] // 2))
+"""Slow downloads must leave threads for sending and asking."""
 
 
 def wake(pk: uuid.UUID) -> None:
@@ -47,7 +52,16 @@ def _enqueue(pk: uuid.UUID) -> None:
 @db_task()
 def advance(pk: str) -> None:
     """Do what one sent generation needs now, and come again for all that were touched."""
-    touched = services.advance(uuid.UUID(pk))
+    key = uuid.UUID(pk)
+    downloads = Generation.objects.filter(pk=key, state=State.COMPLETED).exists()
+    if downloads and not _downloads.acquire(blocking=False):
+        advance.schedule(args=(pk,), delay=DOWNLOAD_WAIT_SECONDS)
+        return
+    try:
+        touched = services.advance(key)
+    finally:
+        if downloads:
+            _downloads.release()
     again(touched)
     if touched:
         fill()

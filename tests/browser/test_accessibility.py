@@ -119,7 +119,9 @@ def test_a_finger_hits_every_control(browser, studio, rooms):
         page.goto(path)
         page.wait_for_load_state("networkidle")
         small += page.evaluate(
-            """path => [...document.querySelectorAll("main :is(.button, .plain, button), .top > a, .nav a, .left, summary")]
+            """path => [
+                    ...document.querySelectorAll("main :is(.button, .plain, button), .top > a, .nav a, .left, summary"),
+                ]
                 .filter(e => e.checkVisibility({visibilityProperty: true}))
                 .map(e => ({box: e.getBoundingClientRect(), html: e.outerHTML}))
                 .filter(({box}) => box.width > 1 && (box.width < 44 || box.height < 44))
@@ -139,8 +141,10 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page, signe
         found = page.evaluate(
             """() => {
                 const here = document.activeElement;
-                const styles = [here, here.parentElement, here.closest(".well")].filter(Boolean).map(e => getComputedStyle(e));
-                const outlined = styles.some(s => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 1);
+                const around = [here, here.parentElement, here.closest(".well")].filter(Boolean);
+                const outlined = around
+                    .map(e => getComputedStyle(e))
+                    .some(s => s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 1);
                 return {outlined, html: here.outerHTML.slice(0, 90), action: here.dataset.action || here.className};
             }"""
         )

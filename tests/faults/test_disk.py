@@ -140,8 +140,12 @@ def test_a_link_that_leads_nowhere_is_asked_for_anew_and_in_the_end_expired_with
         for _ in range(1, bringing.GONE_MOST):
             assert Video.objects.get().expired_at is None
             again(work)
-        assert len(provider.asked) - asked == bringing.GONE_MOST - 1
+        assert len(provider.asked) - asked == bringing.GONE_MOST
         assert server.connections == bringing.GONE_MOST
+        assert Video.objects.get().expired_at is not None
+        for _ in range(bringing.GONE_MOST, bringing.GONE_LAST):
+            assert ada.only().next_check_at is not None  # it may come back, and is tried for another day
+            again(work)
     row, video = ada.only(), Video.objects.get()
     assert (row.state, row.next_check_at) == (State.COMPLETED, None)
     assert (video.stored_at, video.expired_at is not None) == (None, True)

@@ -23,6 +23,8 @@ RETRY_AFTER = (5, 15, 60, 300, 3600)
 """Seconds; the last one repeats."""
 GONE_MOST = 5
 """So many fresh links may lead nowhere before the video counts as expired at the provider."""
+GONE_LAST = GONE_MOST + 24
+"""Then it is tried for another day, hour by hour: where films are kept may have been out of order."""
 LINKS_LIVE = timedelta(days=40)
 """Provider links die after about 30 days: later than this nothing is worth another try."""
 
@@ -33,7 +35,7 @@ def bring_home(pk: uuid.UUID) -> bool:
     if not Generation.objects.filter(state=State.COMPLETED).claim(pk, now, provider.LEASE):
         return False
     video = Generation.objects.select_related("video").get(pk=pk).video
-    if video is None or video.at_rest:
+    if video is None or video.stored_at:
         Generation.objects.filter(pk=pk).update(next_check_at=None)
         return True
     if not video.link_vouched and not links.listed(video.video_url):
@@ -90,18 +92,19 @@ def _home(pk: uuid.UUID, video: Video, stored: storing.Stored) -> None:
 
 
 def _gone(pk: uuid.UUID, video: Video, reason: str) -> None:
-    row = Generation.objects.get(pk=pk)
-    if row.tries + 1 >= GONE_MOST:
+    tries = Generation.objects.get(pk=pk).tries + 1
+    if tries >= GONE_MOST:
         # It may have been home before, and was to be stored again: then that copy is what there is.
         rest = "stored_at" if _at_home(video) else "expired_at"
         Video.objects.filter(pk=video.pk, stored_at__isnull=True).update(
             **{rest: timezone.now(), "store_error": reason[:300]}
         )
-        Generation.objects.filter(pk=pk).update(next_check_at=None)
-        logger.error("generation %s: given up storing, %s", pk, reason)
-        return
+        if tries >= GONE_LAST or rest == "stored_at":
+            Generation.objects.filter(pk=pk).update(next_check_at=None)
+            logger.error("generation %s: given up storing, %s", pk, reason)
+            return
     _ask_for_link(pk)
-    Generation.objects.filter(pk=pk).update(tries=row.tries + 1)
+    Generation.objects.filter(pk=pk).update(tries=tries)
     _put_off(pk, video, reason)
 
 
@@ -111,7 +114,7 @@ def _at_home(video: Video) -> bool:
 
 def _later(pk: uuid.UUID, video: Video, reason: str) -> None:
     if timezone.now() - video.created_at > LINKS_LIVE:
-        Generation.objects.filter(pk=pk).update(tries=GONE_MOST)
+        Generation.objects.filter(pk=pk).update(tries=GONE_LAST)
         _gone(pk, video, reason)
         return
     _put_off(pk, video, reason)

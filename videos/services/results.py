@@ -110,7 +110,7 @@ def _complete(row: Generation, reading: schema.Completed, via: Via, now: datetim
     vouched = via != "callback"
     fields = _known(row, reading, via, now)
     if row.state == State.COMPLETED:
-        if vouched and row.video is not None and not row.video.at_rest:
+        if vouched and row.video is not None and not row.video.stored_at:
             Video.objects.filter(pk=row.video.pk).update(video_url=reading.video_url, link_vouched=True)
         Generation.objects.filter(pk=row.pk).update(**{**fields, "trace_id": row.trace_id or reading.trace_id})
         return False
