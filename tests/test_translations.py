@@ -118,9 +118,9 @@ def test_a_language_says_everything_with_the_same_values_in_it(language, wanted)
 @pytest.mark.parametrize("language", catalogue.LANGUAGES)
 def test_the_compiled_catalogue_is_the_written_one(language):
     with catalogue.path_of(language).open("rb") as file:
-        written = {str(message.id): str(message.string) for message in read_po(file) if message.id}
+        written = {tuple(m.id): tuple(m.string) for m in read_po(file) if m.id}
     with catalogue.path_of(language).with_suffix(".mo").open("rb") as file:
-        compiled = {str(message.id): str(message.string) for message in read_mo(file) if message.id}
+        compiled = {tuple(m.id): tuple(m.string) for m in read_mo(file) if m.id}
     assert compiled == written
 
 

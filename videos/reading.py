@@ -59,9 +59,26 @@ _FAILED = {
 }
 
 
+_OURS = frozenset(
+    {
+        "account_disabled",
+        "answer_lost",
+        "cancelled",
+        "marked_failed",
+        "never_answered",
+        "no_frame_route",
+        "not_confirmed",
+        "restored",
+    }
+)
+"""Codes whose words are ours, kept in English and translated for whoever reads them."""
+
+
 def said_of(generation: Generation) -> Said:
     """The plain words for where the generation stands. The provider's own words are not escaped here."""
     state, words = generation.state, generation.error_message
+    if words and generation.error_code in _OURS:
+        words = _(words)
     if state == State.QUEUED:
         if generation.error_code:
             held_up = gettext_lazy("Waiting to be sent. The last try did not get through, so nothing was made.")

@@ -14,6 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from ..luma import schema
 from ..models import Frame, Generation, Site, User, Video
@@ -87,7 +88,7 @@ def delete(generation: Generation) -> None:
         Generation.objects.filter(pk=generation.pk, deleted_at__isnull=True).update(deleted_at=now)
         row = Generation.objects.select_for_update().get(pk=generation.pk)
         if row.state == State.QUEUED:
-            Generation.objects.fail(row.pk, "cancelled", _("Deleted before it was sent."))
+            Generation.objects.fail(row.pk, "cancelled", gettext_noop("Deleted before it was sent."))
 
 
 def keep_frame(owner: User, clean: CleanFrame, *, to_send: bool = False) -> Frame:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Min, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from .. import links
 from ..luma.errors import AccountProblem, LostAnswer, LumaError, NotSent, RateLimited, Rejected
