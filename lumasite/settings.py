@@ -188,7 +188,7 @@ AWS_SECRET_ACCESS_KEY = read("AWS_SECRET_ACCESS_KEY", str, "") or None
 STORAGES: dict[str, dict[str, Any]] = {
     # No MEDIA_URL: servers for development would answer it themselves, to everybody.
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"base_url": "/files/"}},
-    "staticfiles": {"BACKEND": "lumasite.assets.LeanStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 if AWS_STORAGE_BUCKET_NAME:
     STORAGES["default"] = {

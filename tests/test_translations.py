@@ -33,7 +33,7 @@ class Words(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.silent += tag in ("script", "style", "code", "pre")
         for name, value in attrs:
-            if value and (name in SHOWN_ATTRIBUTES or (name == "value" and ("type", "submit") in attrs)):
+            if value and (name in SHOWN_ATTRIBUTES or (name == "value" and tag == "input" and ("type", "submit") in attrs)):
                 self.found.append(value)
 
     def handle_endtag(self, tag):
