@@ -203,7 +203,7 @@
     const usual = Number(told?.dataset.usual) || USUAL;
     for (const beam of $$(".beam[data-sent]")) {
       const past = Math.max(0, now + faster - beam.dataset.sent);
-      const part = past < usual ? (0.8 * past) / usual : 1 - (0.2 * usual) / past;
+      const part = past < usual ? (0.8 * past) / usual : 1 - 0.2 * Math.sqrt(usual / past);
       const words = past < usual ? say.sayWait : say.sayLong;
       beam.style.setProperty("--part", part);
       beam.ariaValueNow = Math.floor(part * 100);

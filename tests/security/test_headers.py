@@ -180,7 +180,7 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("target", ELSEWHERE)
-@pytest.mark.parametrize("how", ["sign in", "signed in already", "sign out", "sign up", "administration"])
+@pytest.mark.parametrize("how", ["sign in", "signed in already", "sign out", "sign up", "administration", "language"])
 def test_one_is_never_sent_elsewhere(ada, operator, settings, how, target):
     settings.SIGNUP_OPEN = True
     fields = {"username": "ada", "password": "a-long-secret", "next": target}
@@ -194,6 +194,8 @@ def test_one_is_never_sent_elsewhere(ada, operator, settings, how, target):
         case "sign up":
             new = {"username": "new", "password1": "a-long-secret", "password2": "a-long-secret", "next": target}
             answer = Person().post("/accounts/signup/", new, page="/accounts/signup/")
+        case "language":
+            answer = ada.post(ours()["set_language"].path(), {"language": "en", "next": target})
         case "administration":
             answer = Person().post(
                 "/admin/login/", {**fields, "username": "op"}, page="/admin/login/", query_params={"next": target}

@@ -115,6 +115,10 @@ LEGIT = {
 }
 
 
+together = pytest.mark.xdist_group("images")
+"""Making them takes a while: once is enough."""
+
+
 @pytest.fixture(scope="module")
 def cleaned(tmp_path_factory) -> dict[str, tuple[str, float, float]]:
     """All of them given to a process of its own: what came out, megabytes, seconds."""
@@ -131,6 +135,7 @@ def cleaned(tmp_path_factory) -> dict[str, tuple[str, float, float]]:
     return {name: (outcome, room, took) for name, outcome, room, took in map(json.loads, done.stdout.splitlines())}
 
 
+@together
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_and_takes_neither_room_nor_time(cleaned, name):
     outcome, room, took = cleaned[name]
@@ -139,6 +144,7 @@ def test_a_bomb_is_refused_and_takes_neither_room_nor_time(cleaned, name):
     assert took < 5, "seconds"
 
 
+@together
 @pytest.mark.parametrize("name", LEGIT)
 def test_the_largest_picture_that_is_taken_has_a_known_price(cleaned, name):
     outcome, room, _ = cleaned[name]

@@ -30,6 +30,7 @@ OPEN = {
     "password_reset_done",
     "password_reset_confirm",
     "password_reset_complete",
+    "set_language",
 }
 """Meant for people without an account, or for machines; what they may do is told elsewhere."""
 ACCOUNT = {"password_change", "password_change_done"}
