@@ -1,4 +1,4 @@
-"""The catalogue of translations: taken from the code, kept in `locale/`, compiled. `make messages` brings it up to date."""
+"""The catalogue of translations: taken from the code, kept in `locale/`, compiled by `make messages`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def _as_python(source: str, path: Path) -> str:
     from django.utils.translation.template import templatize
 
     django.setup()
-    calls = re.findall(r"""\b(n?gettext)\((u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\w|,|\s)+)""", templatize(source, str(path)))
+    calls = re.findall(
+        r"""\b(n?gettext)\((u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\w|,|\s)+)""", templatize(source, str(path))
+    )
     return "\n".join(f"{name}({words})" for name, words in calls)
 
 

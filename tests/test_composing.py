@@ -77,3 +77,9 @@ def test_the_dashboard_counts_what_was_made(ada, film):
     page = ada.get("/you/").content.decode()
     assert "What you have made" in page
     assert "100%" in page
+    assert "USD" not in page
+
+
+def test_with_a_price_set_the_dashboard_sums_it_up(ada, film, settings):
+    settings.LUMA_PRICE = ("0.40", "USD")
+    assert ada.get("/you/").content.decode().count("0.40 USD") == 2

@@ -36,6 +36,7 @@ class Counts:
     """Of one user, deleted ones included: they were made, and paid. `wait` in seconds, `room` in bytes."""
 
     month: int
+    month_completed: int
     all: int
     completed: int
     failed: int
@@ -79,6 +80,7 @@ def counts_of(user: User, now: datetime) -> Counts:
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     found = Generation.objects.filter(owner=user).aggregate(
         month=Count("pk", filter=Q(created_at__gte=month)),
+        month_completed=Count("pk", filter=Q(created_at__gte=month, state=State.COMPLETED)),
         all=Count("pk"),
         completed=Count("pk", filter=Q(state=State.COMPLETED)),
         failed=Count("pk", filter=Q(state=State.FAILED) & ~Q(error_code="cancelled")),

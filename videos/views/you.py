@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
@@ -18,8 +21,17 @@ from .request import StudioRequest
 def you(request: StudioRequest) -> HttpResponse:
     """Counts, waits and room, and a chart by day."""
     now = timezone.now()
+    counts = services.counts_of(request.user, now)
+    if settings.LUMA_PRICE:
+        # Failed tasks are generally not billed, so completed ones are what was paid for.
+        amount, currency = settings.LUMA_PRICE
+        month, whole = (f"{Decimal(amount) * n} {currency}" for n in (counts.month_completed, counts.completed))
+        paid = {"paid_month": month, "paid_all": whole}
+    else:
+        paid = {}
     context = {
-        "counts": services.counts_of(request.user, now),
+        **paid,
+        "counts": counts,
         "left_today": services.left_today(request.user),
         "chart": chart_of(services.by_day(now, request.user)),
     }
