@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test messages screenshots drill lint requirements clean
+.PHONY: run test test-browser messages screenshots drill lint requirements clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py studio
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not browser" $(ARGS)
+
+# What needs Chromium; CI runs it too, and fails where Chromium is missing.
+test-browser: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 --dist load -m browser tests/browser $(ARGS)
 
 drill: $(VENV)/.test
 	$(BIN)/python -m tests.drill $(ARGS)

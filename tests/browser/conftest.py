@@ -24,7 +24,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "/browser/" in str(item.path):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("studio"))
             if not CHROMIUM:
                 reason = "needs Chromium (Debian: apt install chromium)"
                 mark = (

@@ -13,8 +13,6 @@ from tests.processes import wait_until
 from tests.provider import completed, failed
 from tests.studio import Visitor
 
-pytestmark = pytest.mark.xdist_group("studio")
-
 AT_ONCE = 16
 MEGABYTE = 1024 * 1024
 

@@ -46,7 +46,6 @@ def test_a_retry_clicked_twice_is_sent_once(ada, provider, work):
     assert len(provider.created) == 2
 
 
-@pytest.mark.xdist_group("studio")
 def test_twenty_parallel_identical_posts_make_one_row_and_one_post(studio, demo):
     prompt = f"twenty at once {uuid.uuid4().hex[:6]}"
     fields = request_fields(prompt=prompt, aspect_ratio="16:9")

@@ -12,8 +12,6 @@ from PIL import Image, ImageStat
 from tests import pictures
 from tests.studio import Studio, Visitor, wait_until
 
-pytestmark = pytest.mark.xdist_group("studio")
-
 SHAPES = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1, "4:3": 4 / 3, "3:4": 3 / 4, "21:9": 21 / 9, "9:21": 9 / 21}
 
 

@@ -82,7 +82,6 @@ def newcomer(studio, **limits: int) -> Visitor:
     return visitor
 
 
-@pytest.mark.xdist_group("studio")
 def test_the_days_limit_holds_under_twenty_at_once(studio):
     visitor = newcomer(studio, generations_per_day=3)
     token = visitor.get("/").text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
@@ -141,7 +140,6 @@ def told(sock: socket.socket) -> bytes:
         return b""
 
 
-@pytest.mark.xdist_group("studio")
 @pytest.mark.parametrize("path", ["/generations/", "/callbacks/luma/x/", "/accounts/login/", "/admin/"])
 def test_an_upload_that_says_it_is_huge_is_refused_unread(studio, path):
     with socket.create_connection(("127.0.0.1", studio.port), timeout=10) as sock:
@@ -150,7 +148,6 @@ def test_an_upload_that_says_it_is_huge_is_refused_unread(studio, path):
         assert told(sock) == b"413"
 
 
-@pytest.mark.xdist_group("studio")
 def test_an_upload_that_does_not_say_it_is_huge_is_cut_off(studio):
     sent = 0
     with socket.create_connection(("127.0.0.1", studio.port), timeout=20) as sock:
@@ -191,7 +188,6 @@ READERS = {
 }
 
 
-@pytest.mark.xdist_group("studio")
 @pytest.mark.parametrize("how", READERS)
 def test_slow_readers_of_a_vast_film_hold_up_nobody(studio, demo, kept_film, how):
     header, times, readers = READERS[how]
@@ -216,7 +212,6 @@ def test_slow_readers_of_a_vast_film_hold_up_nobody(studio, demo, kept_film, how
             assert time.monotonic() - began < 2
 
 
-@pytest.mark.xdist_group("studio")
 def test_who_opens_connections_and_says_nothing_holds_up_nobody(studio):
     with ExitStack() as stack:
         for number in range(50):
