@@ -15,7 +15,7 @@ from videos.states import State
 
 
 @pytest.mark.skipif("sqlite" not in settings.DATABASES["default"]["ENGINE"], reason="PostgreSQL has pg_dump")
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_the_copy_holds_rows_media_and_key_and_sends_nothing_by_itself(ada, tmp_path):
     (tmp_path / "secret_key").write_text("key")
     ada.generate("waiting")

@@ -268,7 +268,7 @@ class Callback(models.Model):
 
 
 class Site(models.Model):
-    """What all processes must agree on: one row, made by a migration."""
+    """What all processes must agree on: one row, made after each migration."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     stopped = models.BooleanField(

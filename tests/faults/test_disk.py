@@ -96,7 +96,7 @@ def test_a_full_disk_is_waited_for_ever_longer_while_callbacks_are_taken(
     assert ada.only().next_check_at is None
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_full_refuses_the_callback_whole_and_the_task_is_asked_about(
     ada, provider, work, sent, settings, mp4
 ):
