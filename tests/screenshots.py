@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
 
+import django
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, LAUNCH_ARGS
-from tests.processes import wait_until
-from tests.studio import Studio, Visitor
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+django.setup()
+
+from tests.browser.conftest import CHROMIUM, LAUNCH_ARGS  # noqa: E402
+from tests.processes import wait_until  # noqa: E402
+from tests.studio import Studio, Visitor  # noqa: E402
 
 PROMPTS = [
     ("A lighthouse keeps its light through a winter storm", "16:9"),

@@ -106,6 +106,12 @@
     form.dataset.sent = "1";
     $$("[type=submit]", form).forEach((button) => (button.ariaDisabled = "true"));
   });
+  on("htmx:afterRequest", (event) => {
+    // A poll may have put a new card in the place of the one that was being deleted.
+    const { successful, requestConfig } = event.detail;
+    const gone = successful && /([0-9a-f-]{36})\/delete\/$/.exec(requestConfig.path);
+    if (gone) document.getElementById(`generation-${gone[1]}`)?.remove();
+  });
   addEventListener("pageshow", () => {
     for (const form of $$("form[data-sent]")) {
       delete form.dataset.sent;

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.people import call_back
 from tests.processes import wait_until
 from tests.provider import completed, failed
 from tests.studio import Visitor
+from videos import storing
 
 AT_ONCE = 16
 MEGABYTE = 1024 * 1024
@@ -216,3 +218,24 @@ def test_sixteen_at_once_are_one_transition_and_one_download_and_all_are_logged(
     log = studio.log()
     assert log.count(f"{uuid.UUID(running)}: stored,") == 1
     assert log.count(f"{uuid.UUID(running)}: completed by callback") == 1
+
+
+@pytest.mark.django_db
+def test_of_two_workers_one_fetches_the_video(ada, provider, work, result_server, mp4, monkeypatch):
+    """The second comes by while the first is at it."""
+    fetched, fetch = [], storing.fetch
+
+    def fetching(key, link, **options):
+        fetched.append(link)
+        if len(fetched) == 1:
+            work(2)
+        return fetch(key, link, **options)
+
+    monkeypatch.setattr(storing, "fetch", fetching)
+    result_server.expect_request("/film.mp4").respond_with_data(mp4)
+    ada.generate()
+    work()
+    call_back(ada.only(), completed(video_url=result_server.url_for("/film.mp4")))
+    work(2)
+    assert len(fetched) == 1
+    assert ada.only().video.stored_at is not None

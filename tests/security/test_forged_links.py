@@ -7,6 +7,7 @@ import socket
 import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
+from urllib3.util import connection
 
 from tests import rows
 from tests.people import call_back, request_fields
@@ -55,7 +56,8 @@ HOSTS = [
 ]
 
 
-ANSWERS = [["127.0.0.1"], ["169.254.169.254"], ["10.0.0.1"], ["192.0.2.1", "127.0.0.1"]]
+PUBLIC = "1.1.1.1"
+ANSWERS = [["127.0.0.1"], ["169.254.169.254"], ["10.0.0.1"], [PUBLIC, "127.0.0.1"]]
 """Of a name server that is the attacker's."""
 
 
@@ -158,12 +160,23 @@ def test_a_listed_name_that_leads_inside_is_not_followed(
     settings.LUMA_RESULT_HOSTS = ["films.example.com"]
     link = f"https://films.example.com:{canary.port}/film.mp4"
     asked = names_lead_to(monkeypatch, *answers)
+    connected, connect = [], connection.create_connection
+
+    def create_connection(address, *rest, **options):
+        connected.append(address[0])
+        if address[0] == PUBLIC:
+            raise OSError("no test leaves this machine")
+        return connect(address, *rest, **options)
+
+    monkeypatch.setattr(connection, "create_connection", create_connection)
     ada.generate()
     work()
     provider.task_completed("task-1", video_url=link)
     clock.shift(16)
     live(work, clock, link)
     assert asked
+    assert set(connected) <= {PUBLIC}
+    assert bool(connected) == (answers[0] == PUBLIC)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
