@@ -150,9 +150,7 @@ def test_an_unlisted_host_by_callback_is_not_even_looked_up(ada, provider, work,
     assert asked == []
 
 
-@pytest.mark.parametrize(
-    "answers", [["127.0.0.1"], ["169.254.169.254"], ["10.0.0.1"], ["192.0.2.1", "127.0.0.1"]], ids=str
-)
+@pytest.mark.parametrize("answers", ANSWERS, ids=str)
 def test_a_listed_name_that_leads_inside_is_not_followed(
     ada, provider, work, clock, canary, monkeypatch, settings, answers
 ):
