@@ -4,6 +4,7 @@ Nothing else differs: `python -m tests.quick studio` is the product. `python -m 
 alone. How short, the environment can say: `QUICK_LEASE=3` and so on, in seconds.
 """
 
+import functools
 import os
 import sys
 from datetime import timedelta
@@ -37,6 +38,11 @@ def set_up() -> None:
     provider.ASK_INTERVAL = timedelta(seconds=seconds("ASK", 1.05))
     confirming.ASK_AFTER = (0, 2, 5, 10)
     worker.SHUTDOWN_SECONDS = seconds("SHUTDOWN", 30)
+    if os.environ.get("QUICK_SANDBOX"):
+        from videos.sandbox import server
+
+        # Tiny films, for tests that don't look at them.
+        server.Sandbox = functools.partial(server.Sandbox, quick=True)
 
 
 def run(words: list[str]) -> None:

@@ -184,7 +184,7 @@ def test_a_second_account_sees_none_of_it(studio, demo):
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_in_the_middle_and_started_again_nothing_is_lost(tmp_path, ending):
-    studio = Studio(tmp_path).start()
+    studio = Studio(tmp_path, quick=True, QUICK_SANDBOX=1).start()
     demo = Visitor(studio)
     generation = demo.generate("a long one")
     wait_until(lambda: demo.state(generation) in ("submitting", "processing"), "sent")
@@ -195,7 +195,7 @@ def test_stopped_in_the_middle_and_started_again_nothing_is_lost(tmp_path, endin
 
 
 def test_killed_in_the_middle_and_started_again_nothing_is_lost_or_paid_twice(tmp_path):
-    studio = Studio(tmp_path, quick=True, LUMA_CONFIRM_SECONDS=15).start()
+    studio = Studio(tmp_path, quick=True, QUICK_SANDBOX=1, LUMA_CONFIRM_SECONDS=15).start()
     demo = Visitor(studio)
     made = {demo.generate(f"film {number}"): f"film {number}" for number in range(3)}
     wait_until(lambda: "processing" in map(demo.state, made), "one is sent")
