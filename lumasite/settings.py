@@ -163,7 +163,17 @@ _database: dict[str, Any] = read(
 if "sqlite" in _database["ENGINE"]:
     _database |= {"OPTIONS": _SQLITE_OPTIONS, "CONN_MAX_AGE": None}
 else:
-    _database |= {"OPTIONS": {**_database.get("OPTIONS", {}), "pool": True}}
+    _database |= {
+        # A connection that a restart of the server has cut is replaced, not used.
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            # More than the threads of any of our processes: no request waits for another's connection.
+            "pool": {"min_size": 1, "max_size": 20, "timeout": 10},
+            # As long as SQLite waits: whoever is kept out longer is told to come again.
+            "options": "-c lock_timeout=20s",
+            **_database.get("OPTIONS", {}),
+        },
+    }
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

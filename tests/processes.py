@@ -25,6 +25,12 @@ def free_port() -> int:
             return port
 
 
+def answers(port: int) -> bool:
+    """Whether something on this machine takes connections there."""
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
 def wait_until(found: Any, what: str, seconds: float = END_SECONDS) -> Any:
     """The first truthy answer of `found()`; fails after `seconds`."""
     deadline = time.monotonic() + seconds

@@ -5,11 +5,14 @@ import tempfile
 from pathlib import Path
 
 import tests.environment
+from tests.ground import SERVERS, bucket, redis_number
 
-_database = os.environ.get("TEST_DATABASE_URL", "")
 tests.environment.clear()
-os.environ["DATABASE_URL"] = _database
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="luma-studio-tests-")
+if SERVERS:
+    os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
+    os.environ["AWS_REQUEST_CHECKSUM_CALCULATION"] = "when_required"
+    os.environ |= {"REDIS_URL": redis_number(), **bucket()}
 # Playwright keeps an event loop running in this thread, which Django would take for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 os.environ["SECRET_KEY"] = "for-tests-alone-" * 4
@@ -22,8 +25,9 @@ STORAGES = {
     **STORAGES,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-# Tasks are put in memory and taken out by the tests themselves.
-HUEY = {"name": "tests", "huey_class": "huey.MemoryHuey", "immediate": False, "consumer": HUEY["consumer"]}
+if not SERVERS:
+    # Tasks are put in memory and taken out by the tests themselves.
+    HUEY = {"name": "tests", "huey_class": "huey.MemoryHuey", "immediate": False, "consumer": HUEY["consumer"]}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 PUBLIC_BASE_URL = "https://studio.example.com"
 ACEDATACLOUD_API_TOKEN = "token-for-tests"

@@ -17,6 +17,7 @@ from typing import Any
 import requests
 
 from tests import environment
+from tests.ground import Ground
 from tests.people import request_fields
 from tests.processes import END_SECONDS, ROOT, free_port, wait_until
 
@@ -31,7 +32,8 @@ class Studio:
         self.url = f"http://127.0.0.1:{self.port}"
         self.environ = dict(os.environ)
         environment.clear(self.environ)
-        self.environ |= {"PORT": str(self.port), "DATA_DIR": str(folder / "data"), "LUMA_POLL_SECONDS": "2"}
+        self.ground = Ground(folder / "data")
+        self.environ |= self.ground.environ | {"PORT": str(self.port), "LUMA_POLL_SECONDS": "2"}
         self.environ |= {"DJANGO_SETTINGS_MODULE": "lumasite.settings"}
         self.environ |= {name: str(value) for name, value in settings.items()}
         self.process: subprocess.Popen[bytes] | None = None
@@ -61,10 +63,7 @@ class Studio:
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """What its database holds; a statement that writes is committed."""
-        with closing(sqlite3.connect(self.folder / "data" / "studio.sqlite3", timeout=20)) as connection:
-            connection.row_factory = sqlite3.Row
-            with connection:
-                return [dict(row) for row in connection.execute(sql, values)]
+        return self.ground.rows(sql, *values)
 
     def posts(self) -> list[dict[str, Any]]:
         """The paid requests that its sandbox has received, with their bodies read."""

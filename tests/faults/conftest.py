@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from django.conf import settings
 
 from tests import environment
+from tests.ground import SERVERS, Ground
 from tests.processes import ROOT, free_port, wait_until
 from videos.sandbox.server import Sandbox
 
@@ -43,13 +39,14 @@ class Place:
     `settings` go into the environment of the processes; `provider` are the sandbox's options.
     """
 
-    def __init__(self, folder: Path, prepared: Path, provider: dict[str, Any] | None = None, **settings: Any) -> None:
+    def __init__(self, folder: Path, prepared: Ground, provider: dict[str, Any] | None = None, **settings: Any) -> None:
         self.folder = folder
         self.data = folder / "data"
-        shutil.copytree(prepared, self.data)
+        shutil.copytree(prepared.data, self.data)
+        self.ground = Ground(self.data, prepared)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.environ = quick_environ(self.data, self.port) | {name: str(value) for name, value in settings.items()}
+        self.environ = quick_environ(self.ground, self.port) | {name: str(value) for name, value in settings.items()}
         options = {"seconds": 0.2, "quick": True, **(provider or {})}
         self.sandbox = Sandbox(folder / "provider", self.port + 1, **options).start()
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -79,10 +76,7 @@ class Place:
 
     def ask(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Rows of the product's database."""
-        with closing(sqlite3.connect(self.data / "studio.sqlite3", timeout=20)) as connection:
-            connection.row_factory = sqlite3.Row
-            with connection:
-                return [dict(row) for row in connection.execute(sql, values)]
+        return self.ground.rows(sql, *values)
 
     def row(self) -> dict[str, Any]:
         """The generation, with its video's `stored_at` and `file`."""
@@ -117,8 +111,7 @@ class Place:
 
     def stored(self) -> list[str]:
         """The names of all files in the storage."""
-        media = self.data / "media"
-        return sorted(str(path.relative_to(media)) for path in media.rglob("*") if path.is_file())
+        return self.ground.files()
 
     def end(self) -> None:
         """End all that is left."""
@@ -128,13 +121,13 @@ class Place:
         self.sandbox.stop()
 
 
-def quick_environ(data: Path, port: int) -> dict[str, str]:
+def quick_environ(ground: Ground, port: int) -> dict[str, str]:
     """The environment of processes with short times."""
     environ = dict(os.environ)
     environment.clear(environ)
     return environ | {
+        **ground.environ,
         "DJANGO_SETTINGS_MODULE": "lumasite.settings",
-        "DATA_DIR": str(data),
         "PORT": str(port),
         "GENERATIONS_PER_DAY": "0",
         "LUMA_POLL_SECONDS": "1",
@@ -147,14 +140,14 @@ def quick_environ(data: Path, port: int) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory) -> Path:
-    """A data folder with a database that holds one queued generation."""
-    data = tmp_path_factory.mktemp("prepared") / "data"
-    environ = quick_environ(data, free_port())
+def prepared(tmp_path_factory) -> Ground:
+    """A data folder and a database that holds one queued generation."""
+    ground = Ground(tmp_path_factory.mktemp("prepared") / "data")
+    environ = quick_environ(ground, free_port())
     subprocess.run([sys.executable, "-c", MAKE_ROWS], cwd=ROOT, env=environ, check=True, timeout=120)
-    with closing(sqlite3.connect(data / "studio.sqlite3")) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return data
+    if not SERVERS:
+        ground.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return ground
 
 
 @pytest.fixture
@@ -175,21 +168,3 @@ def terminate(process: subprocess.Popen[bytes]) -> int:
     """End it politely; its exit status."""
     process.send_signal(signal.SIGTERM)
     return process.wait(PATIENCE)
-
-
-@pytest.fixture
-def database_url() -> Iterator[str]:
-    """An empty database of the kind that the suite runs on; "" stands for SQLite in the place's own folder."""
-    server = settings.DATABASES["default"]
-    if "sqlite" in server["ENGINE"]:
-        yield ""
-        return
-    import psycopg
-
-    user, password, host = (quote(str(server[name]), safe="") for name in ("USER", "PASSWORD", "HOST"))
-    base = f"postgres://{user}:{password}@{host}:{server['PORT'] or 5432}"
-    name = f"race_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{base}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield f"{base}/{name}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -55,13 +55,13 @@ def raced(place, **settings) -> list[Counter]:
     return [Counter(pk for word, pk in said if word == which) for which in ("claimed", "launched")]
 
 
-def test_one_of_many_workers_gets_a_row(place, database_url):
-    claimed, launched = raced(place(), LUMA_MAX_IN_FLIGHT=1000, QUICK_LEASE=600, DATABASE_URL=database_url)
+def test_one_of_many_workers_gets_a_row(place):
+    claimed, launched = raced(place(), LUMA_MAX_IN_FLIGHT=1000, QUICK_LEASE=600)
     assert len(claimed) == len(launched) == ROWS
     assert set(claimed.values()) == {1}
     assert set(launched.values()) == {1}
 
 
-def test_the_limit_holds_over_all_workers(place, database_url):
-    _, launched = raced(place(), LUMA_MAX_IN_FLIGHT=7, QUICK_LEASE=600, DATABASE_URL=database_url)
+def test_the_limit_holds_over_all_workers(place):
+    _, launched = raced(place(), LUMA_MAX_IN_FLIGHT=7, QUICK_LEASE=600)
     assert sum(launched.values()) == 7
