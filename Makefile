@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-browser messages screenshots drill lint requirements clean
+.PHONY: run test test-browser test-services messages screenshots drill lint requirements clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py studio
@@ -15,6 +15,12 @@ test: $(VENV)/.test
 # What needs Chromium; CI runs it too, and fails where Chromium is missing.
 test-browser: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist load -m browser tests/browser $(ARGS)
+
+# The suite on PostgreSQL, Redis and S3, whose servers it starts and ends (Debian: apt install postgresql redis-server).
+# Left out is what knows neither database nor storage.
+test-services: $(VENV)/.test
+	$(BIN)/python -m tests.servers $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not browser" \
+		--ignore tests/luma --ignore tests/sandbox --ignore tests/test_architecture.py $(ARGS)
 
 drill: $(VENV)/.test
 	$(BIN)/python -m tests.drill $(ARGS)

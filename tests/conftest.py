@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 import responses
 import time_machine
+from django.core.cache import cache
 from django.utils import timezone
 from huey.contrib.djhuey import HUEY
 
 from tests import certificates, pictures
+from tests.ground import SERVERS
 from tests.people import Person
 from tests.provider import FakeProvider
 from tests.studio import Studio, Visitor
@@ -35,7 +37,21 @@ def _quick(monkeypatch, settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.DATA_DIR = tmp_path
     monkeypatch.setattr(provider_service, "ASK_INTERVAL", timedelta(0))
+    if SERVERS:
+        own = {"location": tmp_path.name + uuid.uuid4().hex}
+        default = settings.STORAGES["default"]
+        settings.STORAGES = {**settings.STORAGES, "default": {**default, "OPTIONS": {**default["OPTIONS"], **own}}}
+        cache.clear()
     HUEY.flush()
+
+
+@pytest.fixture
+def local_files(settings):
+    """Media in local files, also where the suite runs on servers: for what is so with local files alone."""
+    settings.AWS_STORAGE_BUCKET_NAME = ""
+    backend = "django.core.files.storage.FileSystemStorage"
+    local = {"BACKEND": backend, "OPTIONS": {"base_url": "/files/"}}
+    settings.STORAGES = {**settings.STORAGES, "default": local}
 
 
 @pytest.fixture

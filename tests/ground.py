@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -77,6 +78,25 @@ class Ground:
             return sorted(entry["Key"] for page in pages for entry in page.get("Contents", ()))
         media = self.data / "media"
         return sorted(str(path.relative_to(media)) for path in media.rglob("*") if path.is_file())
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else can write to the database; reading goes on."""
+        if SERVERS:
+            import psycopg
+
+            with psycopg.connect(self._url) as connection:
+                tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+                connection.execute(f"LOCK TABLE {', '.join(name for (name,) in tables)} IN EXCLUSIVE MODE")  # type: ignore
+                yield
+            return
+        path = self.data / "studio.sqlite3"
+        with closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            finally:
+                connection.execute("ROLLBACK")
 
     @staticmethod
     def _do(url: str, sql: str, *values: Any) -> list[dict[str, Any]]:

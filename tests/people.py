@@ -7,6 +7,7 @@ import re
 import uuid
 from typing import Any
 
+import urllib3
 from django.http import HttpResponse
 from django.test import Client
 
@@ -25,6 +26,14 @@ class Person:
     def get(self, path: str, **options: Any) -> HttpResponse:
         """Load a page."""
         return self.client.get(path, **options)
+
+    def film(self, path: str) -> bytes:
+        """A file's content, from here or from the bucket that the answer leads to."""
+        answer = self.client.get(path)
+        if answer.status_code == 302:
+            return urllib3.request("GET", answer["Location"]).data
+        assert answer.status_code == 200
+        return answer.getvalue()
 
     def post(self, path: str, fields: dict[str, Any] | None = None, *, page: str = "/", **options: Any) -> HttpResponse:
         """Send a form with the token of the page that it stands on."""

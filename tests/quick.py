@@ -28,8 +28,11 @@ def set_up() -> None:
     import django
     from django.conf import settings
 
+    options = settings.DATABASES["default"]["OPTIONS"]
     if "sqlite" in settings.DATABASES["default"]["ENGINE"]:
-        settings.DATABASES["default"]["OPTIONS"]["timeout"] = seconds("DATABASE", 20)
+        options["timeout"] = seconds("DATABASE", 20)
+    else:
+        options["options"] = f"-c lock_timeout={seconds('DATABASE', 20):.0f}s"
     django.setup()
     from videos import worker
     from videos.services import confirming, provider

@@ -1,4 +1,4 @@
-"""PostgreSQL, Redis and an S3 look-alike of our own on this machine: `python -m tests.servers COMMAND…` runs it on them.
+"""PostgreSQL, Redis and an S3 look-alike on this machine: `python -m tests.servers COMMAND…` runs the command on them.
 
 The tests find them by `TEST_DATABASE_URL`, `TEST_REDIS_URL` and `TEST_S3_URL`; without these they run on SQLite, a
 queue in memory and local files. Knows nothing of Django.

@@ -144,6 +144,8 @@ class Visitor:
 
         path = wait_until(home, f"a stored video; the card says:\n{self.card(generation)}", seconds)
         answer = self.get(path)
+        if answer.status_code == 302:
+            answer = requests.get(answer.headers["Location"], timeout=30)
         assert answer.status_code == 200
         return answer.content
 

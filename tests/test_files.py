@@ -17,7 +17,7 @@ from videos import links
 from videos.models import Generation, User
 from videos.views.files import PART_MOST
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("local_files")]
 FILM = bytes(range(256)) * 4
 
 

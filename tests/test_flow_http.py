@@ -33,5 +33,5 @@ def test_a_prompt_becomes_a_card_at_once_and_a_playing_video_after_the_callback(
     shown = card(ada.get("/"), generation)
     assert 'src="/files/videos/' in shown
     video = Generation.objects.get().video
-    assert b"".join(ada.get(video.play_url)) == mp4
+    assert ada.film(video.play_url) == mp4
     assert video.duration == pytest.approx(1, abs=0.1)

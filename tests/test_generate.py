@@ -91,6 +91,7 @@ def test_the_request_reaches_the_provider_as_set(ada, provider, work):
     assert ada.only().request_body == body
 
 
+@pytest.mark.usefixtures("local_files")
 def test_an_uploaded_frame_reaches_the_provider_as_a_link_that_it_can_fetch(ada, provider, work, client):
     ada.generate(start_image=pictures.upload(), end_image=pictures.upload(pictures.image(colour="red")))
     work()
@@ -102,6 +103,7 @@ def test_an_uploaded_frame_reaches_the_provider_as_a_link_that_it_can_fetch(ada,
         assert fetched["Content-Type"] == "image/jpeg"
 
 
+@pytest.mark.usefixtures("local_files")
 def test_without_a_public_address_frames_go_up_to_the_provider_and_results_are_polled(ada, provider, work, settings):
     import responses
 
@@ -124,6 +126,7 @@ def test_without_a_public_address_frames_go_up_to_the_provider_and_results_are_p
     assert "callback_url" not in provider.created[0]
 
 
+@pytest.mark.usefixtures("local_files")
 def test_where_frames_have_no_way_to_the_provider_the_form_says_what_to_set(ada, settings):
     settings.PUBLIC_BASE_URL = ""
     refused(ada, ada.generate(start_image=pictures.upload()), "ACEDATACLOUD_PLATFORM_TOKEN")

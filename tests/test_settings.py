@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 import tests.environment
 from lumasite import environment, logs
+from tests.ground import SERVERS
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = tests.environment.names()
@@ -225,7 +226,9 @@ def test_the_tests_are_deaf_to_the_environment():
     assert active.ACEDATACLOUD_API_TOKEN == "token-for-tests"
     assert active.ACEDATACLOUD_API_BASE_URL == "https://api.provider.example"
     assert active.ACEDATACLOUD_PLATFORM_TOKEN == ""
-    kept = {"DATA_DIR", "SECRET_KEY", *(["DATABASE_URL"] if os.environ.get("TEST_DATABASE_URL") else [])}
+    kept = {"DATA_DIR", "SECRET_KEY"}
+    if SERVERS:
+        kept |= {"DATABASE_URL", "REDIS_URL", *(name for name in NAMES if name.startswith("AWS_"))}
     assert not [name for name in NAMES if os.environ.get(name) and name not in kept]
 
 

@@ -42,6 +42,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
+def link_to(name: str) -> SafeString | str:
+    """A link to a stored file, at the address that asks who may see it; or a dash."""
+    return format_html('<a href="/files/{}">{}</a>', name, name) if name else "–"
+
+
 def picture(url: str, height: int = 54) -> SafeString | str:
     """A thumbnail, or a dash."""
     return format_html('<img src="{}" height="{}" alt="" loading="lazy">', url, height) if url else "–"
@@ -176,10 +181,20 @@ class VideoAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     search_fields = ("video_id", "generation__task_id", "generation__prompt")
     ordering = ("-created_at",)
+    exclude = ("file", "poster")
+    readonly_fields = ("film", "poster_file")
 
     @admin.display(description=_("picture"))
     def thumbnail(self, obj: Video) -> SafeString | str:
         return picture(obj.poster_url)
+
+    @admin.display(description=_("file"))
+    def film(self, obj: Video) -> SafeString | str:
+        return link_to(obj.file.name)
+
+    @admin.display(description=_("poster"))
+    def poster_file(self, obj: Video) -> SafeString | str:
+        return link_to(obj.poster.name)
 
 
 @admin.register(Frame)
@@ -192,10 +207,16 @@ class FrameAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     search_fields = ("sha256", "owner__username")
     ordering = ("-created_at",)
+    exclude = ("file",)
+    readonly_fields = ("image",)
 
     @admin.display(description=_("picture"))
     def thumbnail(self, obj: Frame) -> SafeString | str:
         return picture(f"/files/{obj.file.name}")
+
+    @admin.display(description=_("file"))
+    def image(self, obj: Frame) -> SafeString | str:
+        return link_to(obj.file.name)
 
 
 @admin.register(Callback)

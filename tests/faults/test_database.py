@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -53,20 +52,13 @@ def running(studio: Studio) -> Iterator[Studio]:
 @contextmanager
 def locked(studio: Studio) -> Iterator[None]:
     """Nobody else can write to the database."""
-    path = studio.folder / "data" / "studio.sqlite3"
-    with closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        finally:
-            connection.execute("ROLLBACK")
+    with studio.ground.locked():
+        yield
 
 
 def ask(studio: Studio, sql: str, *values: object) -> list[tuple]:
     """Rows of the studio's database."""
-    path = studio.folder / "data" / "studio.sqlite3"
-    with closing(sqlite3.connect(path, timeout=20)) as connection:
-        return connection.execute(sql, values).fetchall()
+    return [tuple(row.values()) for row in studio.rows(sql, *values)]
 
 
 def call_back(studio: Studio, generation: str, body: object) -> requests.Response:

@@ -166,6 +166,7 @@ def test_a_link_that_leads_nowhere_is_asked_for_anew_and_in_the_end_expired_with
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("local_files")
 def test_a_video_that_is_home_stays_there_though_it_is_stored_again_from_a_dead_link(
     ada, provider, work, sent, settings, mp4
 ):
@@ -179,7 +180,7 @@ def test_a_video_that_is_home_stays_there_though_it_is_stored_again_from_a_dead_
             video = again(work)
     assert (video.stored_at is not None, video.expired_at) == (True, None)
     assert files(settings) == before
-    assert b"".join(ada.get(video.play_url)) == mp4
+    assert ada.film(video.play_url) == mp4
 
 
 @pytest.mark.django_db

@@ -227,6 +227,7 @@ def telling() -> Iterator[bytes]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", range(4))
+@pytest.mark.usefixtures("local_files")
 def test_what_the_provider_fetches_tells_no_place_and_carries_nothing(ada, provider, work, client, number):
     raw = list(telling())[number]
     assert b"SECRET" in raw

@@ -112,6 +112,7 @@ def admin_pages() -> list[str]:
     return [page for page in pages if "logout" not in page]
 
 
+@pytest.mark.usefixtures("local_files")
 def test_a_whole_life_tells_no_secret(ada, operator, work, clock, settings, written, provider_that_tells, monkeypatch):
     said = provider_that_tells
     anonymous = Client(raise_request_exception=False)
