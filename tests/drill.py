@@ -3,6 +3,9 @@
 Visitors ask over HTTP, two workers and a web server are killed (-9) at random moments, and the sandbox, in a process
 of its own, drops, hangs, errs, and loses, doubles and hurries callbacks. When all is at rest the product's rows are
 held against the sandbox's ledger: nothing may be paid for twice, and nothing that was paid for may be lost.
+
+With `--servers` all stands on PostgreSQL, Redis and S3: two gunicorns at one port and three workers, of which some die
+half-way; and Redis and PostgreSQL are started anew in the middle of it.
 """
 
 from __future__ import annotations
@@ -21,15 +24,17 @@ from pathlib import Path
 from typing import Any
 
 from tests import environment
+from tests.faults.upheaval import Upheaval
 from tests.processes import ROOT, free_port, wait_until
 
-WORKERS = 2
 LIFE = {"worker": (3.0, 8.0), "web": (10.0, 40.0)}
 """Seconds, from and to, between the start of a process and its violent end."""
 CHAOS = 0.1
 HANG_SECONDS = (0.3, 8.0)
 TASK_SECONDS = 1.0
 IN_FLIGHT = 40
+ASK_SECONDS = 0.25
+"""Between two questions to the provider, over all processes."""
 
 
 def sandbox(folder: Path, port: int, seed: int, stop: Any) -> None:
@@ -104,8 +109,9 @@ class Drill:
             "LUMA_MAX_IN_FLIGHT": str(IN_FLIGHT),
             "LUMA_POLL_SECONDS": "2",
             "LUMA_CONFIRM_SECONDS": str(options.confirm),
-            "QUICK_ASK": "0.25",
+            "QUICK_ASK": str(ASK_SECONDS),
         }
+        self.upheaval = Upheaval(self) if options.servers else None
 
     def run(self) -> None:
         """Everything up to the moment when all is at rest, or the time is over."""
@@ -118,9 +124,11 @@ class Drill:
         provider = spawn.Process(target=sandbox, args=where, daemon=True)
         provider.start()
         try:
-            self.mortals.append(Mortal(self, "web", "web", "web"))
+            for number in range(2 if self.upheaval else 1):
+                words = ("gunicorn",) if self.upheaval else ("web",)
+                self.mortals.append(Mortal(self, "web", f"web-{number + 1}", *words))
             wait_until(self._web_is_up, "a web server")
-            for number in range(WORKERS):
+            for number in range(3 if self.upheaval else 2):
                 self.mortals.append(Mortal(self, "worker", f"worker-{number + 1}", "run_huey"))
             self.visitors = Visitors(self)
             try:
@@ -133,6 +141,11 @@ class Drill:
                 mortal.kill()
             stop.set()
             provider.join(10)
+
+    def close(self) -> None:
+        """End the servers, after the reckoning."""
+        if self.upheaval:
+            self.upheaval.end()
 
     def kills(self) -> int:
         """How many processes were killed so far."""
@@ -151,6 +164,16 @@ class Drill:
         from videos.states import TERMINAL
 
         return Generation.objects.filter(~Q(state__in=TERMINAL) | Q(next_check_at__isnull=False)).count()
+
+    def _under_way(self) -> int:
+        from django.db import OperationalError, connection
+
+        try:
+            return self.not_at_rest()
+        except OperationalError:
+            # The database was started anew.
+            connection.close()
+            return self.visitors.asked
 
     def _prepare(self) -> None:
         import django
@@ -180,11 +203,14 @@ class Drill:
         while time.monotonic() < last:
             for mortal in self.mortals:
                 mortal.tick(may_kill=self.kills() < self.options.kills)
-            if self.kills() >= self.options.kills and self.visitors.done() and not self.not_at_rest():
+            under_way = self._under_way()
+            if self.upheaval:
+                self.upheaval.come(self.visitors.asked - under_way)
+            if self.kills() >= self.options.kills and self.visitors.done() and not under_way:
                 return
             if time.monotonic() - told > 15:
                 told = time.monotonic()
-                words = f"{self.visitors.asked} asked for, {self.kills()} kills, {self.not_at_rest()} under way"
+                words = f"{self.visitors.asked} asked for, {self.kills()} kills, {under_way} under way"
                 sys.stderr.write(f"{told - self.began:6.0f} s: {words}\n")
             time.sleep(0.1)
 
@@ -206,6 +232,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.drill", description=__doc__.partition("\n")[0])
     parser.add_argument("--generations", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--servers", action="store_true", help="on PostgreSQL, Redis and S3, which are restarted")
     parser.add_argument("--seconds-most", type=int, default=900, help="when to give up waiting")
     parser.add_argument("--confirm", type=int, default=60, help="LUMA_CONFIRM_SECONDS")
     parser.add_argument("--seed", type=int, default=1)
@@ -213,10 +240,13 @@ def main() -> int:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="luma-drill-"))
     drill = Drill(options, folder)
-    drill.run()
-    from tests.faults.accounting import account
+    try:
+        drill.run()
+        from tests.faults.accounting import account
 
-    good = show(account(drill))
+        good = show(account(drill))
+    finally:
+        drill.close()
     for fault in drill.visitors.faults[:10]:
         sys.stdout.write(f"A form was answered with {fault}.\n")
     sys.stdout.write("Nothing was paid for twice, and nothing was lost.\n" if good else "The drill has FAILED.\n")

@@ -1,7 +1,8 @@
 """manage.py with short leases and time limits, so that tests of killed processes need no patience.
 
 Nothing else differs: `python -m tests.quick studio` is the product. `python -m tests.quick web` is the web server
-alone. How short, the environment can say: `QUICK_LEASE=3` and so on, in seconds.
+alone; `gunicorn` is it as it is deployed, at a port that several of them share. How short, the environment can say:
+`QUICK_LEASE=3` and so on, in seconds.
 """
 
 import functools
@@ -56,6 +57,14 @@ def run(words: list[str]) -> None:
         from django.core.wsgi import get_wsgi_application
 
         waitress.serve(get_wsgi_application(), host="127.0.0.1", port=settings.PORT, threads=8, _quiet=True)
+        return
+    if words == ["gunicorn"]:
+        from django.conf import settings
+        from gunicorn.app.wsgiapp import run as serve
+
+        bind = ["--bind", f"127.0.0.1:{settings.PORT}", "--reuse-port"]
+        sys.argv = ["gunicorn", *bind, "--worker-class", "gthread", "--threads", "8", "lumasite.wsgi"]
+        serve()
         return
     from django.core.management import execute_from_command_line
 

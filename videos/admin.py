@@ -42,7 +42,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
-def link_to(name: str) -> SafeString | str:
+def link_to(name: str | None) -> SafeString | str:
     """A link to a stored file, at the address that asks who may see it; or a dash."""
     return format_html('<a href="/files/{}">{}</a>', name, name) if name else "–"
 

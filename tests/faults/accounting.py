@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
-from pathlib import Path
+from bisect import bisect_left
 from typing import Any
 
 from django.core.files.storage import default_storage
 
-from tests.drill import IN_FLIGHT
+from tests.drill import ASK_SECONDS, IN_FLIGHT
+from tests.faults.upheaval import EXPECTED
+from tests.ground import SERVERS
 from videos.links import callback_url
 from videos.models import Generation
 from videos.sandbox.ledger import Ledger
@@ -36,6 +39,7 @@ def account(drill: Any) -> list[tuple[str, Any, Any]]:
     posts = [post["status"] for post in ledger.posts("/luma/videos")]
     called = [call["status"] for call in ledger.callbacks()]
     logs = "".join(path.read_text(errors="replace") for path in drill.folder.glob("*.log"))
+    asked = [post["at"] for post in ledger.posts("/luma/tasks")]
     none, every = [0], drill.options.generations
     return [
         ("generations asked for", drill.visitors.asked, [every]),
@@ -57,6 +61,7 @@ def account(drill: Any) -> list[tuple[str, Any, Any]]:
         ("paid and lost", sum(paid[row.pk] for row in failed), none),
         ("not at rest at the end", drill.not_at_rest(), none),
         ("in flight at most", ledger.max_in_flight, range(1, IN_FLIGHT + 1)),
+        ("questions within ten seconds, at most", _crowd(asked, 10), range(round(10 / ASK_SECONDS) + 2)),
         ("callbacks taken", called.count(200), None),
         ("callbacks that met no web server", called.count(None), None),
         ("callbacks refused", len(called) - called.count(200) - called.count(None), none),
@@ -66,9 +71,10 @@ def account(drill: Any) -> list[tuple[str, Any, Any]]:
         ("POSTs whose worker was killed", logs.count("answer lost (The worker was ended"), None),
         ("forms sent again for want of an answer", drill.visitors.repeated, None),
         ("forms answered badly", len(drill.visitors.faults), none),
+        *(drill.upheaval.told() if drill.upheaval else ()),
         ("processes that ended by themselves", sum(mortal.deaths for mortal in drill.mortals), none),
         ("workers that did not end well", sum(map(bool, drill.ends)), none),
-        ("faults in the logs", logs.count("Traceback (most recent call last)"), none),
+        ("faults in the logs", sum(not _of_upheaval(drill, fault) for fault in _faults(logs)), none),
         ("seconds", round(time.monotonic() - drill.began), None),
     ]
 
@@ -87,9 +93,23 @@ def _home(row: Generation) -> bool:
     )
 
 
-def _files(folder: str) -> list[Path]:
-    path = Path(default_storage.path(folder))
-    return list(path.iterdir()) if path.exists() else []
+def _files(folder: str) -> list[str]:
+    return default_storage.listdir(folder)[1] if default_storage.exists(folder) or SERVERS else []
+
+
+def _crowd(times: list[float], seconds: float) -> int:
+    """How many of these times lie within so many seconds of each other, at most."""
+    return max((bisect_left(times, at + seconds) - number for number, at in enumerate(times)), default=0)
+
+
+def _faults(logs: str) -> list[str]:
+    """The last line of each traceback: what was raised."""
+    return re.findall(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)+(.*)", logs, re.MULTILINE)
+
+
+def _of_upheaval(drill: Any, fault: str) -> bool:
+    """Whether it tells of nothing but a server that was away."""
+    return drill.upheaval is not None and fault.startswith(EXPECTED)
 
 
 def _kills(drill: Any, kind: str) -> int:
