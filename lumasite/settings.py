@@ -166,10 +166,9 @@ else:
     _database |= {
         # A connection that a restart of the server has cut is replaced, not used.
         "CONN_HEALTH_CHECKS": True,
+        # The pool is larger than the threads of any of our processes; a lock is waited for as long as SQLite does.
         "OPTIONS": {
-            # More than the threads of any of our processes: no request waits for another's connection.
             "pool": {"min_size": 1, "max_size": 20, "timeout": 10},
-            # As long as SQLite waits: whoever is kept out longer is told to come again.
             "options": "-c lock_timeout=20s",
             **_database.get("OPTIONS", {}),
         },

@@ -32,7 +32,6 @@ LIFE = {"worker": (3.0, 8.0), "web": (10.0, 40.0)}
 CHAOS = 0.1
 HANG_SECONDS = (0.3, 8.0)
 TASK_SECONDS = 1.0
-IN_FLIGHT = 40
 ASK_SECONDS = 0.25
 """Between two questions to the provider, over all processes."""
 
@@ -106,7 +105,7 @@ class Drill:
             "PORT": str(self.port),
             "DATA_DIR": str(folder / "data"),
             "GENERATIONS_PER_DAY": "0",
-            "LUMA_MAX_IN_FLIGHT": str(IN_FLIGHT),
+            "LUMA_MAX_IN_FLIGHT": str(options.in_flight),
             "LUMA_POLL_SECONDS": "2",
             "LUMA_CONFIRM_SECONDS": str(options.confirm),
             "QUICK_ASK": str(ASK_SECONDS),
@@ -235,6 +234,7 @@ def main() -> int:
     parser.add_argument("--servers", action="store_true", help="on PostgreSQL, Redis and S3, which are restarted")
     parser.add_argument("--seconds-most", type=int, default=900, help="when to give up waiting")
     parser.add_argument("--confirm", type=int, default=60, help="LUMA_CONFIRM_SECONDS")
+    parser.add_argument("--in-flight", type=int, default=20, help="LUMA_MAX_IN_FLIGHT")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="leave the folder behind, to look at")
     options = parser.parse_args()

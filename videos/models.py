@@ -205,7 +205,12 @@ class Generation(models.Model):
             models.Index(fields=["owner", "state", "-created_at", "-id"], name="generation_by_state"),
             models.Index(fields=["-created_at"], name="generation_newest"),
             models.Index(fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="generation_due"),
-            models.Index(fields=["state", "owner"], condition=~Q(state__in=sorted(TERMINAL)), name="generation_open"),
+            models.Index(fields=["state", "-created_at", "-id"], name="generation_in_state"),
+            models.Index(
+                fields=["sent_at"],
+                condition=Q(task_id__isnull=True, sent_at__isnull=False),
+                name="generation_without_task",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["owner", "submission_key"], name="generation_once_per_submission"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 
-from tests.drill import ASK_SECONDS, IN_FLIGHT
+from tests.drill import ASK_SECONDS
 from tests.faults.upheaval import EXPECTED
 from tests.ground import SERVERS
 from videos.links import callback_url
@@ -60,7 +60,7 @@ def account(drill: Any) -> list[tuple[str, Any, Any]]:
         ("failed without a reason", len(without_reason), none),
         ("paid and lost", sum(paid[row.pk] for row in failed), none),
         ("not at rest at the end", drill.not_at_rest(), none),
-        ("in flight at most", ledger.max_in_flight, range(1, IN_FLIGHT + 1)),
+        ("in flight at most", ledger.max_in_flight, range(1, drill.options.in_flight + 1)),
         ("questions within ten seconds, at most", _crowd(asked, 10), range(round(10 / ASK_SECONDS) + 2)),
         ("callbacks taken", called.count(200), None),
         ("callbacks that met no web server", called.count(None), None),

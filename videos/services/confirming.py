@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -34,8 +36,12 @@ AT_ONCE = 100
 def confirm_due() -> list[uuid.UUID]:
     """Look for the tasks of due unconfirmed generations; the generations that were looked for."""
     now = timezone.now()
-    due = Generation.objects.due(now).filter(
-        state__in=[State.UNCONFIRMED, State.FAILED], task_id__isnull=True, sent_at__isnull=False
+    due = (
+        Generation.objects.due(now)
+        .filter(state__in=[State.UNCONFIRMED, State.FAILED], sent_at__isnull=False)
+        # An expression, since SQLite would rather go through all that never had a task than through what is due.
+        .alias(task=Coalesce("task_id", Value("")))
+        .filter(task="")
     )
     claimed = [
         pk for pk in list(due.values_list("pk", flat=True)[:100]) if Generation.objects.claim(pk, now, provider.LEASE)
@@ -117,6 +123,8 @@ def _match(row: Generation, tasks: list[schema.Task], complete: bool) -> schema.
             for other in Generation.objects.filter(
                 prompt=row.prompt,
                 task_id__isnull=True,
+                # Nothing is looked for after so long.
+                sent_at__gt=timezone.now() - GIVE_UP - CLOCK_SLACK,
                 request_body__isnull=False,
                 state__in=[State.SUBMITTING, State.UNCONFIRMED, State.FAILED],
             )
