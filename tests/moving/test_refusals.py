@@ -60,13 +60,15 @@ def test_a_site_whose_worker_was_alive_just_now(old, target):
     "change",
     [
         "DELETE FROM django_migrations WHERE app = 'videos'",
+        "DELETE FROM videos_site",
         "INSERT INTO django_migrations (app, name, applied) VALUES ('videos', '9999_future', '2030-01-01')",
     ],
 )
 def test_a_site_of_another_version(old, target, change):
     old.rows(change)
     assert "of another version of Luma Studio" in target.refuse(old)
-    assert untouched(old, target)
+    assert target.rows("SELECT count(*) FROM videos_user") == [(0,)]
+    assert target.files() == {}
 
 
 @pytest.mark.parametrize("sign", ["the provider's folder", "the demo account"])

@@ -52,7 +52,8 @@ def test_people_go_on_where_they_were_and_every_request_is_sent_once(studio, tar
 
     # The answer of one was never seen; the provider finishes both meanwhile; the worker's silence has lasted.
     studio.rows(
-        "UPDATE videos_generation SET state = 'unconfirmed', task_id = NULL, accepted_at = NULL WHERE prompt LIKE 'lost%'"
+        "UPDATE videos_generation SET state = 'unconfirmed', task_id = NULL, accepted_at = NULL"
+        " WHERE prompt = 'lost [slow]'"
     )
     studio.rows("UPDATE videos_site SET worker_seen_at = '2000-01-01 00:00:00'")
     with closing(sqlite3.connect(studio.folder / "data" / "provider" / "sandbox.sqlite3")) as provider, provider:
@@ -71,7 +72,7 @@ def test_people_go_on_where_they_were_and_every_request_is_sent_once(studio, tar
     assert link.status_code == 302
     assert requests.get(link.headers["Location"], timeout=30).content == film
     assert requests.get(link.headers["Location"], headers={"Range": "bytes=0-3"}, timeout=30).content == film[:4]
-    assert demo.get(f"/files/{path}").status_code == 404
+    assert Visitor(studio, "").get(f"/files/{path}").status_code == 404
     extended = ada.extend(ada.extend_path(made), "and on")
     for person, card in ((ada, running), (demo, lost), (demo, waiting), (ada, extended)):
         person.wait_for_state(card, "completed")

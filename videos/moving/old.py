@@ -110,7 +110,7 @@ def check(folder: Path, *, again: bool) -> None:
 
 def check_migrations() -> None:
     """Raise `Refused` unless the open database is as this version's code has it."""
-    if not is_migrated(connections[OLD]):
+    if not is_migrated(connections[OLD]) or not Site.objects.using(OLD).exists():
         raise Refused(
             "The old site's database is of another version of Luma Studio. Bring both to the same one: with the old "
             "site's settings run manage.py migrate."
