@@ -137,16 +137,17 @@ def test_characters_that_postgresql_cannot_hold_lose_no_row(old, target):
 
 
 @pytest.mark.parametrize(
-    ("damage", "table"),
+    ("damage", "told"),
     [
         ("UPDATE videos_frame SET created_at = 'yesterday'", "videos_frame"),
+        ("UPDATE videos_frame SET sha256 = x'00ff'", "videos_frame"),
         ("UPDATE videos_video SET owner_id = 99", "videos_video"),
-        ("UPDATE videos_user SET username = hex(zeroblob(100)) WHERE id = 1", "character varying"),
+        ("UPDATE videos_user SET username = hex(zeroblob(100)) WHERE id = 1", "videos_user, line 1, column username)"),
     ],
 )
-def test_a_row_that_cannot_be_one_there_stops_the_move_before_anything_has_changed(old, target, damage, table):
+def test_a_row_that_cannot_be_one_there_stops_the_move_before_anything_has_changed(old, target, damage, told):
     old.damage(damage)
-    assert table in target.refuse(old)
+    assert told in target.refuse(old)
     assert target.rows("SELECT count(*) FROM videos_user") == [(0,)]
     assert not old.marked
 

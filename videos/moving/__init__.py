@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 from django.db import DatabaseError, transaction
 
@@ -62,9 +63,12 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except DatabaseError as fault:
-        whose = "old" if isinstance(fault.__cause__, sqlite3.Error) else "new"
-        # Not the details: they repeat whole rows, with their secrets.
-        raise Refused(f"The {whose} site's database failed: {str(fault).partition(chr(10))[0]}.") from fault
+        cause = fault.__cause__
+        whose = "old" if isinstance(cause, sqlite3.Error) else "new"
+        context = cause.diag.context if isinstance(cause, psycopg.Error) else None
+        # Which row, and not what stands in it: that may be a secret.
+        where = f" ({context.partition(':')[0]})" if context and context.startswith("COPY ") else ""
+        raise Refused(f"The {whose} site's database failed: {str(fault).partition(chr(10))[0]}{where}.") from fault
     except (BotoCoreError, ClientError, OSError) as fault:
         raise Refused(
             f"The files could not be copied: {fault}. No row was moved; run this again, it goes on from there."

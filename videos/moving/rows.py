@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from functools import partial
 from graphlib import TopologicalSorter
 from itertools import islice
@@ -92,24 +93,25 @@ def _copy_table(cursor: Any, model: type[models.Model], keys: Keys, texts: _Text
     columns = sql.SQL(", ").join([sql.Identifier(str(field.column)) for field in fields])
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(model._meta.db_table), columns)
     rows = model._base_manager.using(OLD).order_by().values_list(*(field.attname for field in fields))
-    left = rows.iterator(chunk_size=READ_AT_ONCE)
+    left: Any = rows.iterator(chunk_size=READ_AT_ONCE)
     total, sent = 0, -1
     try:
-        while sent != 0:
-            sent = 0
-            with connection.wrap_database_errors, cursor.copy(statement) as target:
-                for row in islice(left, SENT_AT_ONCE):
-                    values = list(row)
-                    for at, how in prepared:
-                        if values[at] is not None:
-                            values[at] = how(values[at])
-                    target.write_row(values)
-                    sent += 1
-            total += sent
-    except (ValueError, KeyError) as fault:
+        with closing(left):
+            while sent != 0:
+                sent = 0
+                with connection.wrap_database_errors, cursor.copy(statement) as target:
+                    for row in islice(left, SENT_AT_ONCE):
+                        values = list(row)
+                        for at, how in prepared:
+                            if values[at] is not None:
+                                values[at] = how(values[at])
+                        target.write_row(values)
+                        sent += 1
+                total += sent
+    except (ValueError, TypeError, KeyError) as fault:
         raise Refused(
-            f"A row of {model._meta.db_table} can't be read, about the {total + sent + 1}th: {fault!r}. Mend it in the "
-            "old database; nothing was moved."
+            f"A row of {model._meta.db_table} can't be read, at about number {total + sent + 1}: {fault!r}. Mend it in "
+            "the old database; no row was moved."
         ) from fault
     return total
 
