@@ -26,6 +26,7 @@ LAYERS = {
     "videos.checks": 6,
     "videos.templatetags": 5.5,
     "videos.forms": 5,
+    "videos.moving": 5,
     "videos.tasks": 5,
     "videos.context": 5,
     "videos.worker": 5,
@@ -44,7 +45,7 @@ LAYERS = {
     "videos.luma": 0,
 }
 APART = "videos.sandbox"
-PACKAGES = ("videos.views", "videos.services", "videos.management", "videos.templatetags", APART)
+PACKAGES = ("videos.views", "videos.services", "videos.moving", "videos.management", "videos.templatetags", APART)
 
 
 @cache
