@@ -13,6 +13,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from huey.serializer import SignedSerializer
 
+from . import databases
 from .environment import (
     base_url,
     database,
@@ -148,32 +149,15 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 
-_SQLITE_OPTIONS: dict[str, Any] = {
-    # IMMEDIATE: a transaction that reads and then writes can't find the lock taken in between.
-    "transaction_mode": "IMMEDIATE",
-    "timeout": 20,
-    # FULL: a claim lost in a power cut would mean a second charge.
-    "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
+DATABASES = {
+    "default": databases.used(
+        read(
+            "DATABASE_URL",
+            database,
+            {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "studio.sqlite3")},
+        )
+    )
 }
-_database: dict[str, Any] = read(
-    "DATABASE_URL",
-    database,
-    {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "studio.sqlite3")},
-)
-if "sqlite" in _database["ENGINE"]:
-    _database |= {"OPTIONS": _SQLITE_OPTIONS, "CONN_MAX_AGE": None}
-else:
-    _database |= {
-        # A connection that a restart of the server has cut is replaced, not used.
-        "CONN_HEALTH_CHECKS": True,
-        # The pool is larger than the threads of any of our processes; a lock is waited for as long as SQLite does.
-        "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": 20, "timeout": 10},
-            "options": "-c lock_timeout=20s",
-            **_database.get("OPTIONS", {}),
-        },
-    }
-DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = read("REDIS_URL", redis, "")

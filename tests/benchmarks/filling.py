@@ -30,7 +30,7 @@ def fill(owner: User, count: int) -> None:
         connection.ensure_connection()
         connection.connection.create_function("md5", 1, _md5, deterministic=True)
         key, text = "md5('{kind}' || n)", "'{kind}-' || n"
-        time = f"strftime('%Y-%m-%d %H:%M:%f000', {{column}}, '-' || (n * {SPACING_SECONDS}) || ' seconds')"
+        time = f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', {{column}}, '-' || (n * {SPACING_SECONDS}) || ' seconds')"
         series = f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)"
     else:
         key, text = "md5('{kind}' || n)::uuid", "'{kind}-' || n"
@@ -91,7 +91,7 @@ def _copy(table: type[models.Model], given: dict[str, str], series: str, pk: Any
         f" SELECT {', '.join(values)} FROM {table._meta.db_table} AS model, {series} AS series WHERE model.id = %s"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql.replace("%Y-%m-%d %H:%M:%f", "%%Y-%%m-%%d %%H:%%M:%%f"), [field.get_db_prep_value(pk, connection)])
+        cursor.execute(sql, [field.get_db_prep_value(pk, connection)])
 
 
 def _md5(text: str) -> str:
