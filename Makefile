@@ -10,7 +10,7 @@ run: $(VENV)/.run
 	@exec $(BIN)/python manage.py studio
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not browser" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not browser and not service" $(ARGS)
 
 # What needs Chromium; CI runs it too, and fails where Chromium is missing.
 test-browser: $(VENV)/.test

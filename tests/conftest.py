@@ -24,7 +24,13 @@ from videos.services import provider as provider_service
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Keep groups of tests together: xdist 3.8 writes their names where pytest 9.2 does not look for them any more."""
+    """Leave out what needs servers; keep groups of tests together.
+
+    xdist 3.8 writes the groups' names where pytest 9.2 does not look for them any more.
+    """
+    for item in () if SERVERS else items:
+        if item.get_closest_marker("service"):
+            item.add_marker(pytest.mark.skip(reason="needs PostgreSQL, Redis and S3: make test-services"))
     for item in items if getattr(config.option, "loadgroup", False) else ():
         name = getattr(item, "_nodeid", "")
         if "@" in name.rpartition("]")[2] and hasattr(item, "_id"):
@@ -119,7 +125,7 @@ def own_certificate(tmp_path_factory):
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory):
     """One running studio on the sandbox for all who are in its group; what they make stays apart by prompt and user."""
-    studio = Studio(tmp_path_factory.mktemp("studio"), GENERATIONS_PER_DAY=0)
+    studio = Studio(tmp_path_factory.mktemp("studio"), small=True, GENERATIONS_PER_DAY=0)
     studio.start()
     yield studio
     assert studio.end() == 0

@@ -23,10 +23,13 @@ from tests.processes import END_SECONDS, ROOT, free_port, wait_until
 
 
 class Studio:
-    """`manage.py studio` with a data folder of its own; `settings` go into its environment."""
+    """`manage.py studio` with a data folder of its own; `settings` go into its environment.
 
-    def __init__(self, folder: Path, *, quick: bool = False, **settings: Any) -> None:
-        self.program = ["-m", "tests.quick"] if quick else ["manage.py"]
+    `quick` has short times, `small` draws small films.
+    """
+
+    def __init__(self, folder: Path, *, quick: bool = False, small: bool = False, **settings: Any) -> None:
+        self.program = ["-m", "tests.quick"] if quick else ["-m", "tests.small"] if small else ["manage.py"]
         self.port = free_port()
         self.folder = folder
         self.url = f"http://127.0.0.1:{self.port}"

@@ -37,13 +37,18 @@ def main(folder: Path, count: int) -> list[dict[str, Any]]:
 
 def uses(world: worlds.World) -> dict[str, Callable[[], object]]:
     """What is done, by name; each raises where it fails."""
+    from django.utils import timezone
+
+    from tests import rows
     from videos import services, tasks
     from videos.models import Generation
+    from videos.states import State
 
     client = world.client()
     latest = list(Generation.objects.filter(owner=world.ada).order_by("-created_at")[: worlds.NEWEST])
     seen = "&".join(f"seen={row.pk}:{row.stamp}" for row in latest)
     old = Generation.objects.filter(owner=world.ada).order_by("created_at")[world.rows // 2]
+    waiting = rows.generation(world.ada, State.QUEUED, aspect_ratio="16:9", next_check_at=timezone.now())
     running = Generation.objects.filter(owner=world.bob, task_id__isnull=False).first()
     assert running is not None
     callback = f"/callbacks/luma/{running.callback_token}/"
@@ -75,7 +80,7 @@ def uses(world: worlds.World) -> dict[str, Callable[[], object]]:
         "gallery, deep": page(world.deep_path()),
         "page of a generation": page(f"/generations/{old.pk}/"),
         "live poll": page(f"/generations/live/?{seen}", 286),
-        "live poll, waiting": page(f"/generations/live/?seen={running.pk}:x", 204, 286),
+        "live poll, waiting": page(f"/generations/live/?seen={waiting.pk}:x"),
         "callback": called_back(callback, 200),
         "callback again": called_back(callback, 200),
         "callback, unknown": called_back("/callbacks/luma/nobody/", 404),

@@ -182,6 +182,15 @@ def test_a_second_account_sees_none_of_it(studio, demo):
         assert other.get(stranger).status_code == 404
 
 
+def test_as_it_comes_a_film_is_there_within_half_a_minute_and_its_extension_within_another(tmp_path):
+    studio = Studio(tmp_path).start()
+    demo = Visitor(studio)
+    film = demo.generate("a fox in the snow")
+    assert pictures_of(demo.wait_for_video(film, 30))[0].size == (1360, 752)
+    assert demo.wait_for_video(demo.extend(demo.extend_path(film), "and into the woods"), 30)
+    assert studio.end(signal.SIGINT) == 0
+
+
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_in_the_middle_and_started_again_nothing_is_lost(tmp_path, ending):
     studio = Studio(tmp_path, quick=True, QUICK_SANDBOX=1).start()

@@ -7,31 +7,17 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from glob import glob
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from tests.ground import SERVERS
 from tests.moving.sites import MAKE_OLD, Old, Servers, Target, python
-from tests.servers import Bucket, Postgres, started
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory) -> Iterator[Servers]:
+def servers(tmp_path_factory) -> Servers:
     folder = tmp_path_factory.mktemp("migrating")
-    if SERVERS:
-        yield Servers(os.environ["TEST_DATABASE_URL"], os.environ["TEST_S3_URL"], folder)
-        return
-    if not os.environ.get("CI") and not (shutil.which("initdb") or glob("/usr/lib/postgresql/*/bin/initdb")):
-        pytest.skip("needs PostgreSQL (Debian: apt install postgresql)")
-    with started(Postgres, Bucket) as (postgres, bucket):
-        with psycopg.connect(postgres.url, autocommit=True) as connection:
-            # What a power cut would leave is not looked at here; without it making databases is quick.
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
-        yield Servers(postgres.url, bucket.url, folder)
+    return Servers(os.environ["TEST_DATABASE_URL"], os.environ["TEST_S3_URL"], folder)
 
 
 @pytest.fixture
