@@ -203,9 +203,8 @@ def test_a_fault_of_gunicorns_own_tells_no_secret(tmp_path):
     try:
         # No header may be as long as this one; and without its tables the studio fails at each request.
         assert ask(site.web_port, f"/callbacks/luma/{SECRET}/", f"X-Long: {'x' * 20_000}\r\n") == 431
-        assert (
-            requests.post(f"http://127.0.0.1:{site.web_port}/callbacks/luma/{SECRET}/", timeout=10).status_code == 503
-        )
+        failed = requests.post(f"http://127.0.0.1:{site.web_port}/callbacks/luma/{SECRET}/", timeout=10)
+        assert failed.status_code in (500, 503)
     finally:
         site.end_all()
     told = site.logs()["web.log"]
