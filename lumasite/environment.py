@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -145,16 +143,3 @@ def _parsed(parse: Callable[[str], Any], raw: str, example: str) -> dict[str, An
         raise ValueError(
             f"must be an address such as {example}, with signs such as / # ? @ in a password written as %2F %23 %3F %40"
         ) from None
-
-
-def kept_secret(path: Path) -> str:
-    """A secret key made at the first start and kept in `path`. Raises `ImproperlyConfigured` where that holds none."""
-    try:
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(64))
-    except FileExistsError:
-        pass
-    key = path.read_text().strip()
-    if len(key) < 50:
-        raise ImproperlyConfigured(f"{path} holds no key: delete it, or set SECRET_KEY.")
-    return key

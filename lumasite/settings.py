@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +19,6 @@ from .environment import (
     database,
     email,
     hosts,
-    kept_secret,
     listing,
     origin,
     price,
@@ -67,7 +68,21 @@ try:
 except OSError as fault:
     raise ImproperlyConfigured(f"The setting DATA_DIR names a folder that can't be made: {fault}.") from None
 
-SECRET_KEY = read("SECRET_KEY", str, "") or kept_secret(DATA_DIR / "secret_key")
+
+def _kept_secret(path: Path) -> str:
+    """A secret key made at the first start and kept in `path`."""
+    try:
+        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(64))
+    except FileExistsError:
+        pass
+    key = path.read_text().strip()
+    if len(key) < 50:
+        raise ImproperlyConfigured(f"{path} holds no key: delete it, or set SECRET_KEY.")
+    return key
+
+
+SECRET_KEY = read("SECRET_KEY", str, "") or _kept_secret(DATA_DIR / "secret_key")
 DEBUG = read("DEBUG", truth, False)
 TRUSTED_PROXIES = read("TRUSTED_PROXIES", whole(0, 10), 0)
 
