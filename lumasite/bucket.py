@@ -19,7 +19,7 @@ class Bucket(S3Storage):
         self._public = S3Storage(**options | {"endpoint_url": public_endpoint_url}) if public_endpoint_url else None
 
     def url(self, name: str, *args: Any, **options: Any) -> str:
-        """A link to the file that holds for an hour, for whoever has it."""
+        """A link to the file for whoever has it; it holds for `expire` seconds, an hour unless told."""
         if self._public:
             return str(self._public.url(name, *args, **options))
         return str(super().url(name, *args, **options))
