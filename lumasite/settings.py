@@ -175,6 +175,7 @@ else:
 
 AWS_STORAGE_BUCKET_NAME = read("AWS_STORAGE_BUCKET_NAME", str, "")
 AWS_S3_ENDPOINT_URL = read("AWS_S3_ENDPOINT_URL", base_url, "") or None
+AWS_S3_PUBLIC_ENDPOINT_URL = read("AWS_S3_PUBLIC_ENDPOINT_URL", origin, "") or None
 AWS_S3_REGION_NAME = read("AWS_S3_REGION_NAME", str, "") or None
 AWS_ACCESS_KEY_ID = read("AWS_ACCESS_KEY_ID", str, "") or None
 AWS_SECRET_ACCESS_KEY = read("AWS_SECRET_ACCESS_KEY", str, "") or None
@@ -185,8 +186,13 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 if AWS_STORAGE_BUCKET_NAME:
     STORAGES["default"] = {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {"file_overwrite": False, "default_acl": None, "signature_version": "s3v4"},
+        "BACKEND": "lumasite.bucket.Bucket",
+        "OPTIONS": {
+            "public_endpoint_url": AWS_S3_PUBLIC_ENDPOINT_URL,
+            "file_overwrite": False,
+            "default_acl": None,
+            "signature_version": "s3v4",
+        },
     }
 MEDIA_ROOT = DATA_DIR / "media"
 STATIC_ROOT = DATA_DIR / "static"
@@ -261,9 +267,8 @@ TIME_ZONE = "UTC"
 # --- what the browser may do ----------------------------------------------------------------------
 
 _result_origins = [entry if ":" not in entry else f"http://{entry} https://{entry}" for entry in LUMA_RESULT_HOSTS]
-_bucket = (
-    [AWS_S3_ENDPOINT_URL or f"https://{AWS_STORAGE_BUCKET_NAME}.s3.amazonaws.com"] if AWS_STORAGE_BUCKET_NAME else []
-)
+_amazon = f"https://{AWS_STORAGE_BUCKET_NAME}.s3.amazonaws.com"
+_bucket = [AWS_S3_PUBLIC_ENDPOINT_URL or AWS_S3_ENDPOINT_URL or _amazon] if AWS_STORAGE_BUCKET_NAME else []
 _pictures = [SELF, "blob:", *" ".join(_result_origins).split(), *_bucket]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -165,16 +165,17 @@ def test_a_bad_secret_is_refused_without_being_told(name, parse, value, monkeypa
 # --- the whole, in a process of its own -----------------------------------------------------------
 
 
-def started(tmp_path: Path, **env: str) -> subprocess.CompletedProcess:
-    """What the product's settings come to in this environment."""
-    shown = (
-        "from lumasite import settings as s;"
-        "print(s.SANDBOX, s.DATA_DIR.name, s.ACEDATACLOUD_API_BASE_URL, s.PUBLIC_BASE_URL, s.SIGNUP_OPEN,"
-        " s.SESSION_COOKIE_SECURE, s.DEBUG, len(s.SECRET_KEY) > 50, s.LUMA_RESULT_HOSTS, s.ALLOWED_HOSTS)"
-    )
+COMMON = (
+    "s.SANDBOX, s.DATA_DIR.name, s.ACEDATACLOUD_API_BASE_URL, s.PUBLIC_BASE_URL, s.SIGNUP_OPEN,"
+    " s.SESSION_COOKIE_SECURE, s.DEBUG, len(s.SECRET_KEY) > 50, s.LUMA_RESULT_HOSTS, s.ALLOWED_HOSTS"
+)
+
+
+def started(tmp_path: Path, shown: str = COMMON, **env: str) -> subprocess.CompletedProcess:
+    """What the product's settings come to in this environment; `shown` are the expressions to print."""
     clear = dict.fromkeys(NAMES, "")
     return subprocess.run(
-        [sys.executable, "-c", shown],
+        [sys.executable, "-c", f"from lumasite import settings as s;print({shown})"],
         cwd=ROOT,
         env={**os.environ, **clear, "DATA_DIR": str(tmp_path / "data"), **env},
         capture_output=True,
@@ -203,6 +204,22 @@ def test_with_a_token_the_provider_is_used_and_accounts_are_closed(tmp_path):
     )
     assert "*.acedata.cloud" in found.stdout
     assert "'studio.example.com', 'localhost', '127.0.0.1', '[::1]'" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("env", "allowed"),
+    [
+        ({}, ["https://films.s3.amazonaws.com"]),
+        ({"AWS_S3_ENDPOINT_URL": "https://s3.example.com"}, ["https://s3.example.com"]),
+        (
+            {"AWS_S3_ENDPOINT_URL": "http://minio:9000", "AWS_S3_PUBLIC_ENDPOINT_URL": "https://films.example.com/"},
+            ["https://films.example.com"],
+        ),
+    ],
+)
+def test_the_browser_may_load_from_the_bucket_where_it_reaches_it(env, allowed, tmp_path):
+    found = started(tmp_path, "s._bucket", AWS_STORAGE_BUCKET_NAME="films", **env)
+    assert found.stdout.strip() == str(allowed)
 
 
 @pytest.mark.parametrize(

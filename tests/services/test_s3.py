@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
 import urllib3
 from moto.server import ThreadedMotoServer
 
+from lumasite.bucket import Bucket
 from tests import pictures
 from tests.people import call_back, card
 from tests.provider import completed
@@ -33,7 +35,7 @@ def bucket(settings, monkeypatch):
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {
-            "BACKEND": "storages.backends.s3.S3Storage",
+            "BACKEND": "lumasite.bucket.Bucket",
             "OPTIONS": {**options, **keys, "file_overwrite": False, "default_acl": None, "signature_version": "s3v4"},
         },
     }
@@ -104,3 +106,14 @@ def test_the_presigned_link_of_a_film_can_be_read(ada, bucket, provider, work, r
     work()
     link = ada.get(Video.objects.get().play_url)["Location"]
     assert urllib3.request("GET", link).data == mp4
+
+
+def test_where_the_bucket_has_a_public_address_links_lead_there_and_hold_there():
+    private = {"endpoint_url": "http://minio.internal:9000", "region_name": "us-east-1", "signature_version": "s3v4"}
+    keys = {"bucket_name": "films", "access_key": "key", "secret_key": "secret"}
+    bucket = Bucket(public_endpoint_url="https://studio.example.com", **private, **keys)
+    link = urlsplit(bucket.url("videos/a film.mp4"))
+    assert (link.scheme, link.netloc, link.path) == ("https", "studio.example.com", "/films/videos/a%20film.mp4")
+    # The signature holds for this host: it is one of the headers that were signed.
+    assert parse_qs(link.query)["X-Amz-SignedHeaders"] == ["host"]
+    assert bucket.endpoint_url == "http://minio.internal:9000"
