@@ -292,14 +292,3 @@ def test_without_a_range_the_whole_is_served_piece_by_piece(ada, vast):
     assert (answer.status_code, answer["Content-Length"]) == (200, str(VAST))
     assert len(next(iter(answer))) < 1024 * 1024
     answer.close()
-
-
-def test_in_a_bucket_it_is_fetched_by_the_browser_itself(ada, bob, film, settings, monkeypatch):
-    settings.AWS_STORAGE_BUCKET_NAME = "bucket"
-    monkeypatch.setattr(default_storage, "url", lambda name: f"https://bucket.example/{name}?presigned")
-    answer = ada.get(film.video.play_url)
-    assert (answer.status_code, answer["Location"]) == (
-        302,
-        f"https://bucket.example/{film.video.file.name}?presigned",
-    )
-    assert bob.get(film.video.play_url).status_code == 404

@@ -28,7 +28,9 @@ class Line:
         if not self.goal:
             return None
         sign, _, limit = self.goal.partition(" ")
-        return {"<=": self.value <= float(limit), ">=": self.value >= float(limit), "=": self.value == float(limit)}[sign]
+        return {"<=": self.value <= float(limit), ">=": self.value >= float(limit), "=": self.value == float(limit)}[
+            sign
+        ]
 
 
 def percentile(times: Iterable[float], part: float) -> float:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import waitress
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.wsgi import get_wsgi_application
@@ -37,6 +40,21 @@ class OneAtATime(WSGITask):
             self.close_on_finish = True
 
 
+def collect_static() -> None:
+    """Collect and compress the static files, unless they are the same as last time: it takes some seconds."""
+    stamp = Path(settings.STATIC_ROOT) / ".collected"
+    found = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list(None):
+            at = Path(storage.path(name)).stat()
+            found.update(f"{name} {at.st_size} {at.st_mtime_ns}\n".encode())
+    if stamp.exists() and stamp.read_text() == found.hexdigest():
+        return
+    stamp.unlink(missing_ok=True)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stamp.write_text(found.hexdigest())
+
+
 class Command(BaseCommand):
     help = "Run the whole studio in one process. Ctrl-C or SIGTERM ends it cleanly."
 
@@ -52,7 +70,7 @@ class Command(BaseCommand):
             os.environ["PORT"] = str(port)
             os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606
         call_command("migrate", interactive=False, verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
+        collect_static()
         with ExitStack() as stack:
             if settings.SANDBOX:
                 self._make_demo()
