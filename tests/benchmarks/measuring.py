@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -28,9 +29,8 @@ class Line:
         if not self.goal:
             return None
         sign, _, limit = self.goal.partition(" ")
-        return {"<=": self.value <= float(limit), ">=": self.value >= float(limit), "=": self.value == float(limit)}[
-            sign
-        ]
+        holds = {"<=": operator.le, ">=": operator.ge, "=": operator.eq}[sign]
+        return bool(holds(self.value, float(limit)))
 
 
 def percentile(times: Iterable[float], part: float) -> float:
@@ -51,18 +51,13 @@ def interleaved(readings: dict[str, Callable[[], float]], rounds: int = ROUNDS) 
 
 def shown(lines: list[Line]) -> str:
     """The table, as text that is also Markdown."""
-    head = ["| what | measured | goal | |", "| --- | ---: | --- | --- |"]
     verdicts = {True: "met", False: "**not met**", None: ""}
-    return "\n".join(
-        [
-            *head,
-            *(
-                f"| {line.name} | {_number(line.value)}{line.unit} | {line.goal.replace('<=', '≤').replace('>=', '≥')} |"
-                f" {' '.join(filter(None, (verdicts[line.met], line.note)))} |"
-                for line in lines
-            ),
-        ]
-    )
+    rows = ["| what | measured | goal | |", "| --- | ---: | --- | --- |"]
+    for line in lines:
+        goal = line.goal.replace("<=", "≤").replace(">=", "≥")
+        note = " ".join(filter(None, (verdicts[line.met], line.note)))
+        rows.append(f"| {line.name} | {_number(line.value)}{line.unit} | {goal} | {note} |")
+    return "\n".join(rows)
 
 
 def _number(value: float) -> str:
