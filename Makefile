@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-browser test-services messages screenshots drill lint requirements clean
+.PHONY: run test test-browser test-services messages screenshots drill bench lint requirements clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py studio
@@ -30,6 +30,10 @@ screenshots: $(VENV)/.test
 
 messages: $(VENV)/.test
 	$(BIN)/python -m tests.catalogue
+
+# Ratios, never bare seconds; nothing else should go on meanwhile. See docs/scale.md.
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

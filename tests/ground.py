@@ -61,6 +61,13 @@ class Ground:
         # Django's pool and its own defaults; moto takes no checksums in trailers.
         self.environ["AWS_REQUEST_CHECKSUM_CALCULATION"] = "when_required"
 
+    @classmethod
+    def of(cls, environ: dict[str, str]) -> Ground:
+        """The ground that another process has made, by what it puts into the environment."""
+        found = cls.__new__(cls)
+        found.data, found.environ, found._url = Path(environ["DATA_DIR"]), environ, environ.get("DATABASE_URL", "")
+        return found
+
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """What the database holds, with ids as 32 digits; a statement that writes is committed."""
         if SERVERS:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 NEWEST = 24
 """Cards on the first page of the gallery."""
+GIVEN: dict[str, str] = {}
+"""What `enter` has put into the environment: whoever gets it stands on the same ground."""
 QUEUED, RUNNING, LOST, RECENT_CALLBACKS = 300, 40, 3, 20_000
 
 
@@ -66,7 +68,7 @@ def enter(folder: Path, **given: Any) -> None:
     environment.clear()
     from tests.ground import Ground
 
-    os.environ |= Ground(folder / "data").environ | {
+    ground = Ground(folder / "data").environ | {
         "DJANGO_SETTINGS_MODULE": "lumasite.settings",
         "SECRET_KEY": "for-benchmarks-alone-" * 3,
         "ACEDATACLOUD_API_TOKEN": "token-for-tests",
@@ -76,6 +78,8 @@ def enter(folder: Path, **given: Any) -> None:
         "DATA_DIR": str(folder / "data"),
         **{name: str(value) for name, value in given.items()},
     }
+    GIVEN.update(ground)
+    os.environ |= ground
     import django
 
     django.setup()
@@ -104,6 +108,13 @@ def populate(count: int) -> World:
     Callback.objects.bulk_create(notices, batch_size=1000)
     analyse()
     return World(ada, bob, count)
+
+
+def key(number: int) -> Any:
+    """A UUID for each number."""
+    import uuid
+
+    return uuid.UUID(int=number + 1)
 
 
 def _now() -> Any:
