@@ -31,7 +31,7 @@ class Evil:
 def test_a_message_that_we_did_not_sign_is_dropped_unread(tmp_path, sign):
     trap = tmp_path / "sprung"
     HUEY.storage.enqueue(sign(Evil(trap)))
-    with pytest.raises(ValueError, match="Separator|Signature"):
+    with pytest.raises(ValueError, match=r"Separator|Signature"):
         HUEY.dequeue()
     assert not trap.exists()
     assert HUEY.pending_count() == 0
