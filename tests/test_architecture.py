@@ -256,7 +256,8 @@ def test_the_environment_is_read_by_the_settings_alone():
     command = "videos.management.commands.studio"
     assert readers <= {"lumasite.environment", "lumasite.settings", "lumasite.wsgi", command}
     # The command sets the port for its own next start; it reads nothing.
-    used = [ast.unparse(node) for node in ast.walk(tree(command)) if isinstance(node, ast.Subscript | ast.Call | ast.Assign)]
+    walked = ast.walk(tree(command))
+    used = [ast.unparse(node) for node in walked if isinstance(node, ast.Subscript | ast.Call | ast.Assign)]
     assert [line for line in used if "os.environ" in line and not line.startswith("os.environ['PORT']")] == []
 
 
