@@ -196,8 +196,6 @@ class Generation(models.Model):
 
     place: int | None = None
     """Its place in line, where a view has looked it up; no column."""
-    hold_up: Any = None
-    """What holds up everybody, where a view has asked for it along; no column."""
 
     class Meta:
         verbose_name = _("generation")

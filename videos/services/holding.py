@@ -7,7 +7,7 @@ from typing import TypedDict
 from django.db.models import Case, F, Subquery, Value, When
 from django.db.models.functions import JSONObject
 
-from ..models import GenerationQuerySet, Site
+from ..models import Generation, GenerationQuerySet, Site
 
 
 class HoldUp(TypedDict):
@@ -30,9 +30,16 @@ _HOLD_UP = JSONObject(
 
 def hold_up() -> HoldUp:
     """What holds up everybody now, in one quick query."""
-    return Site.objects.values_list(_HOLD_UP, flat=True).get()
+    told: HoldUp = Site.objects.values_list(_HOLD_UP, flat=True).get()
+    return told
 
 
-def beside_hold_up(rows: GenerationQuerySet) -> GenerationQuerySet:
-    """`rows`, each with the `hold_up` of now: it comes along in their own query."""
+def with_hold_up(rows: GenerationQuerySet) -> GenerationQuerySet:
+    """`rows`, and along with them, in the same query, what `hold_up_beside` tells."""
     return rows.annotate(hold_up=Subquery(Site.objects.values(found=_HOLD_UP)))
+
+
+def hold_up_beside(found: list[Generation]) -> HoldUp:
+    """What came with rows of `with_hold_up`; where there are none, it is asked for."""
+    told: HoldUp = vars(found[0])["hold_up"] if found else hold_up()
+    return told
