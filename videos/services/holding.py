@@ -36,7 +36,7 @@ def hold_up() -> HoldUp:
 
 def with_hold_up(rows: GenerationQuerySet) -> GenerationQuerySet:
     """`rows`, and along with them, in the same query, what `hold_up_beside` tells."""
-    return rows.annotate(hold_up=Subquery(Site.objects.values(found=_HOLD_UP)))
+    return rows.annotate(hold_up=Subquery(Site.objects.filter(pk=1).values(found=_HOLD_UP)))
 
 
 def hold_up_beside(found: list[Generation]) -> HoldUp:
