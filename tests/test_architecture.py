@@ -65,22 +65,10 @@ def tree(module: str) -> ast.Module:
     return ast.parse(modules()[module].read_text())
 
 
-def nodes(module: str) -> Iterator[ast.AST]:
-    """All that runs: what is there for type checkers alone is left out."""
-    left = [tree(module)]
-    while left:
-        node = left.pop()
-        yield node
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            left += node.orelse
-        else:
-            left += ast.iter_child_nodes(node)
-
-
 def imports(module: str) -> set[str]:
     """The dotted names that a module imports; of ours, the very module."""
     found = set()
-    for node in nodes(module):
+    for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -256,7 +244,7 @@ def test_the_environment_is_read_by_the_settings_alone():
     readers = {
         name
         for name in modules()
-        for node in nodes(name)
+        for node in ast.walk(tree(name))
         if (isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv", "os.environb"))
         or (
             isinstance(node, ast.ImportFrom)
@@ -268,13 +256,14 @@ def test_the_environment_is_read_by_the_settings_alone():
     command = "videos.management.commands.studio"
     assert readers <= {"lumasite.environment", "lumasite.settings", "lumasite.wsgi", command}
     # The command sets the port for its own next start; it reads nothing.
-    used = [ast.unparse(node) for node in nodes(command) if isinstance(node, ast.Subscript | ast.Call | ast.Assign)]
+    walked = ast.walk(tree(command))
+    used = [ast.unparse(node) for node in walked if isinstance(node, ast.Subscript | ast.Call | ast.Assign)]
     assert [line for line in used if "os.environ" in line and not line.startswith("os.environ['PORT']")] == []
 
 
 def test_nothing_is_executed_that_was_made_at_run_time():
     for name in modules():
-        for node in nodes(name):
+        for node in ast.walk(tree(name)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in ("eval", "exec", "compile"), name
     assert not {name for name in modules() if {"pickle", "marshal", "subprocess"} & imports(name)}

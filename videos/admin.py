@@ -85,7 +85,7 @@ class CallbackInline(admin.TabularInline):
 class GenerationAdmin(ReadOnlyAdmin):
     """Every request and where it stands."""
 
-    list_display = ("thumbnail", "short_prompt", "owner", "action", "state", "error_code", "created_at", "finished_at")
+    list_display = ("thumbnail", "short_prompt", "state", "error_code", "owner", "created_at", "finished_at", "action")
     list_display_links = ("thumbnail", "short_prompt")
     list_filter = ("state", "action", "created_at", ("owner", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("owner", "video", "start_frame")

@@ -1,4 +1,4 @@
-"""What every page knows without asking the database."""
+"""What every page knows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from . import services
+
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """The settings that show on pages."""
+    """The settings that show on pages; and what holds up everybody, asked for where a template uses it."""
     return {
+        "hold_up": services.hold_up,
         "sandbox_mode": settings.SANDBOX,
         "signup_open": settings.SIGNUP_OPEN,
         "mail_configured": settings.MAIL_CONFIGURED,

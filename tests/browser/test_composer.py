@@ -135,15 +135,30 @@ def test_what_is_reused_goes_before_a_draft(page: Page, demo):
     assert page.url.endswith("/")
 
 
-def test_without_storage_everything_works_but_the_draft(page: Page, demo):
-    page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('refused') }})")
+def test_without_storage_everything_works_but_the_draft(page: Page, demo, kept_film):
+    for name in ("localStorage", "sessionStorage"):
+        page.add_init_script(f"Object.defineProperty(window, '{name}', {{get() {{ throw new Error('refused') }}}})")
+    page.context.grant_permissions(["notifications"])
     enter(page, demo)
+    page.locator("details.menu summary").click()
+    bell = page.get_by_role("button", name="Notify me")
+    bell.click()
+    expect(bell).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("Escape")
     text = words()
     prompt(page).fill("not kept")
     page.reload()
     expect(prompt(page)).to_have_value("")
     prompt(page).fill(text)
     send(page)
+    expect(card(page, text)).to_have_count(1)
+    page.locator(f"#generation-{uuid.UUID(kept_film['id'])} a.caption").click()
+    expect(page.locator("#generation-detail video")).to_be_visible()
+    page.go_back()
+    page.locator(f"#generation-{uuid.UUID(kept_film['id'])} [data-action=extend]").click()
+    text = words()
+    page.locator("#extend-form textarea").fill(text)
+    page.locator("#extend-form").get_by_role("button", name="Extend").click()
     expect(card(page, text)).to_have_count(1)
 
 

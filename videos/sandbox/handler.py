@@ -9,15 +9,13 @@ import re
 import socket
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from videos.sandbox import answers
 from videos.sandbox.bodies import MAX_JSON, MAX_UPLOAD, SLACK, BadBody, TooLarge, file_in_form, read_body
+from videos.sandbox.ledger import Ledger
 from videos.sandbox.words import BadRequest, Refused
-
-if TYPE_CHECKING:
-    from videos.sandbox.server import Sandbox
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +51,27 @@ class GatewayPage(Exception):
         self.task_id = task_id
 
 
+class Answerer(Protocol):
+    """What stands behind the connections and knows the answers."""
+
+    ledger: Ledger
+
+    def authorize(self, token: str, *, upload: bool = False) -> None:
+        """Raises `Refused` where the Bearer token is missing or wrong."""
+
+    def videos(self, body: Any) -> tuple[int, dict[str, Any]]:
+        """`POST /luma/videos`: status and body of the answer. Raises `Refused`, `Cut`, `GatewayPage`."""
+
+    def tasks(self, body: Any) -> dict[str, Any]:
+        """`POST /luma/tasks`: the answer. Raises `Refused`, `Cut`, `GatewayPage`."""
+
+    def keep_upload(self, name: str, content: bytes) -> dict[str, Any]:
+        """`POST /api/v1/files/`: the answer. Raises `Refused`."""
+
+    def file_at(self, path: str) -> Path | None:
+        """The file behind a link, or None. Raises `Refused` where the link has expired."""
+
+
 class Answer(NamedTuple):
     """An answer before it is sent; without a status the connection is cut instead."""
 
@@ -66,7 +85,7 @@ class Answer(NamedTuple):
 class Handler(BaseHTTPRequestHandler):
     """Reads requests, asks the sandbox, writes answers."""
 
-    sandbox: Sandbox  # set on the subclass that a server uses
+    sandbox: Answerer  # set on the subclass that a server uses
     protocol_version = "HTTP/1.1"
     server_version = "LumaSandbox"
     sys_version = ""

@@ -12,6 +12,7 @@ from .counting import Day, by_day, counts_of, places_in_line, usual_wait
 from .cutting import NotHome, cut_frame
 from .following import ask_due
 from .health import prune_callbacks, report, self_test, vitals
+from .holding import hold_up, hold_up_beside, with_hold_up
 from .provider import frame_route
 from .reconciling import advance, after_restore, ask_now, beat, due_rows, due_soon, mark_failed, reconcile, store_again
 from .results import apply_result, take_callback
@@ -37,6 +38,8 @@ __all__ = [
     "due_rows",
     "due_soon",
     "frame_route",
+    "hold_up",
+    "hold_up_beside",
     "keep_frame",
     "left_today",
     "mark_failed",
@@ -53,4 +56,5 @@ __all__ = [
     "take_callback",
     "usual_wait",
     "vitals",
+    "with_hold_up",
 ]

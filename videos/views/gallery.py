@@ -47,7 +47,7 @@ def gallery(request: StudioRequest) -> HttpResponse:
         at, pk = cursor
         # The first term is redundant; without it SQLite scans the user's whole index.
         rows = rows.filter(Q(created_at__lte=at) & (Q(created_at__lt=at) | Q(created_at=at, id__lt=pk)))
-    found = list(rows[: PAGE + 1])
+    found = list(services.with_hold_up(rows)[: PAGE + 1])
     page = found[:PAGE]
     context: dict[str, Any] = {
         "cards": page,
@@ -57,7 +57,7 @@ def gallery(request: StudioRequest) -> HttpResponse:
     if wants_fragment(request):
         return TemplateResponse(request, "videos/_card_list.html", context)
     form = GenerateForm(owner=request.user, initial=filled_in(request))
-    context |= {"form": form, "poll": any(card.open for card in page)}
+    context |= {"form": form, "hold_up": services.hold_up_beside(page)}
     return TemplateResponse(request, "videos/gallery.html", context)
 
 

@@ -51,7 +51,7 @@ def status(request: StudioRequest) -> HttpResponse:
     user, now = request.user, timezone.now()
     context = {
         "counts": cache.get_or_set(f"counts:{user.pk}", lambda: services.counts_of(user, now), COUNTS_CACHED_SECONDS),
-        "site": Site.objects.get(),
+        "hold_up": services.hold_up(),
         "left_today": services.left_today(user),
         "usual_wait": services.usual_wait(),
     }
