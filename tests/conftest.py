@@ -133,6 +133,20 @@ def studio(tmp_path_factory):
 
 
 @pytest.fixture
+def own_studio(tmp_path):
+    """Starts a studio of the test's own, which ends with it whatever happens."""
+    started: list[Studio] = []
+
+    def start(**options: object) -> Studio:
+        started.append(Studio(tmp_path / f"studio-{len(started)}", **options))
+        return started[-1].start()
+
+    yield start
+    for each in started:
+        each.kill()
+
+
+@pytest.fixture
 def demo(studio):
     """The demo account, signed in."""
     return Visitor(studio)

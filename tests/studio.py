@@ -36,6 +36,7 @@ class Studio:
         self.program = ["-m", "tests.quick"] if quick else ["-m", "tests.small"] if small else ["manage.py"]
         self.port = free_port()
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self.url = f"http://127.0.0.1:{self.port}"
         self.environ = dict(os.environ)
         environment.clear(self.environ)
@@ -63,6 +64,12 @@ class Studio:
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(END_SECONDS)
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
     def manage(self, *words: str) -> str:
         """Run another of its commands; what it printed."""

@@ -10,7 +10,7 @@ import requests
 from PIL import Image, ImageStat
 
 from tests import pictures
-from tests.studio import Studio, Visitor, wait_until
+from tests.studio import Visitor, wait_until
 
 SHAPES = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1, "4:3": 4 / 3, "3:4": 3 / 4, "21:9": 21 / 9, "9:21": 9 / 21}
 
@@ -182,8 +182,8 @@ def test_a_second_account_sees_none_of_it(studio, demo):
         assert other.get(stranger).status_code == 404
 
 
-def test_as_it_comes_a_film_is_there_within_half_a_minute_and_its_extension_within_another(tmp_path):
-    studio = Studio(tmp_path).start()
+def test_as_it_comes_a_film_is_there_within_half_a_minute_and_its_extension_within_another(own_studio):
+    studio = own_studio()
     demo = Visitor(studio)
     film = demo.generate("a fox in the snow")
     assert pictures_of(demo.wait_for_video(film, 30))[0].size == (1360, 752)
@@ -192,8 +192,8 @@ def test_as_it_comes_a_film_is_there_within_half_a_minute_and_its_extension_with
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_in_the_middle_and_started_again_nothing_is_lost(tmp_path, ending):
-    studio = Studio(tmp_path, quick=True, QUICK_SANDBOX=1).start()
+def test_stopped_in_the_middle_and_started_again_nothing_is_lost(own_studio, ending):
+    studio = own_studio(quick=True, QUICK_SANDBOX=1)
     demo = Visitor(studio)
     generation = demo.generate("a long one")
     wait_until(lambda: demo.state(generation) in ("submitting", "processing"), "sent")
@@ -203,8 +203,8 @@ def test_stopped_in_the_middle_and_started_again_nothing_is_lost(tmp_path, endin
     assert studio.end(ending) == 0
 
 
-def test_killed_in_the_middle_and_started_again_nothing_is_lost_or_paid_twice(tmp_path):
-    studio = Studio(tmp_path, quick=True, QUICK_SANDBOX=1, LUMA_CONFIRM_SECONDS=15).start()
+def test_killed_in_the_middle_and_started_again_nothing_is_lost_or_paid_twice(own_studio):
+    studio = own_studio(quick=True, QUICK_SANDBOX=1, LUMA_CONFIRM_SECONDS=15)
     demo = Visitor(studio)
     made = {demo.generate(f"film {number}"): f"film {number}" for number in range(3)}
     wait_until(lambda: "processing" in map(demo.state, made), "one is sent")
