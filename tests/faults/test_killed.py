@@ -11,6 +11,7 @@ import pytest
 
 from tests.faults.conftest import PATIENCE, Place
 from tests.faults.crashing import KILLED
+from tests.processes import answers, wait_until
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -58,6 +59,8 @@ def die_and_go_on(place: Place, death: Death) -> dict[str, Any]:
     place.ask("UPDATE videos_generation SET prompt = ?", death.prompt)
     if death.by_callback:
         dying = place.start("web", at=death.step)
+        # The one callback must not come to a closed door.
+        wait_until(lambda: answers(place.port), "a web server")
         worker = place.start("run_huey", "-w", "2")
     else:
         dying = place.start("run_huey", "-w", "1", at=death.step)
