@@ -18,6 +18,7 @@ from PIL import Image, ImageFile, PngImagePlugin
 from tests import pictures
 from tests.heic import heic
 from videos import services
+from videos.decoders import confined, picture
 from videos.models import Frame
 from videos.validators import CleanFrame, clean_frame
 
@@ -117,6 +118,48 @@ def test_a_scanners_sixteen_bits_of_grey_keep_their_shades():
         deep.paste(x * 257, (x, 0, x + 1, 32))
     image = opened(clean(saved(deep, "PNG")))
     assert [near(image.getpixel((x, 16)), (x, x, x)) for x in (10, 64, 128, 200, 250)] == [True] * 5
+
+
+def wide_profile() -> bytes:
+    """The profile of a camera with Adobe RGB's colours: its green is far greener than a screen's."""
+
+    def fixed(number: float) -> bytes:
+        return struct.pack(">i", round(number * 65536))
+
+    white = (0.9642, 1.0, 0.8249)
+    columns = ((0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446))
+    parts = {b"wtpt": b"XYZ \0\0\0\0" + b"".join(map(fixed, white)), b"desc": b"desc\0\0\0\0" + bytes(82)}
+    for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True):
+        parts[name] = b"XYZ \0\0\0\0" + b"".join(map(fixed, column))
+    for name in (b"rTRC", b"gTRC", b"bTRC"):
+        parts[name] = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256)) + bytes(2)
+    at, table, data = 128 + 4 + 12 * len(parts), b"", b""
+    for name, part in parts.items():
+        part += bytes(-len(part) % 4)
+        table += name + struct.pack(">II", at + len(data), len(part))
+        data += part
+    size = at + len(data)
+    head = struct.pack(">I", size) + b"lcms" + b"\x02\x40\0\0" + b"mntrRGB XYZ " + bytes(12) + b"acsp"
+    head += bytes(28) + b"".join(map(fixed, white)) + bytes(48)
+    return head + struct.pack(">I", len(parts)) + table + data
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("alpha", [(), (100,)], ids=["opaque", "transparent"])
+def test_a_cameras_wide_colours_are_shown_as_they_were_meant(kind, alpha):
+    if kind == "JPEG":
+        alpha = ()
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 95}
+    raw = pictures.image((64, 48), (200, 160, 120, *alpha), kind, icc_profile=wide_profile(), **options)
+    red, green, blue, *rest = opened(clean(raw)).getpixel((32, 24))
+    # Worked out by hand from the profile's numbers.
+    assert near((red, green, blue), (215, 161, 119), 4)
+    assert tuple(rest) == alpha
+
+
+def test_a_profile_of_another_kind_of_colours_changes_nothing():
+    raw = pictures.image((64, 48), TEAL, icc_profile=wide_profile().replace(b"mntrRGB ", b"mntrCMYK"))
+    assert near(opened(clean(raw)).getpixel((5, 5)), TEAL)
 
 
 def test_the_smallest_picture_is_taken():
@@ -256,6 +299,8 @@ def test_a_vast_picture_is_refused_before_any_pixel_is_drawn(size, monkeypatch):
     raw = raw[:16] + struct.pack(">II", *size) + raw[24:]
     raw = raw[:29] + struct.pack(">I", zlib.crc32(raw[12:29])) + raw[33:]
     assert len(raw) < 200_000
+    with pytest.raises(confined.Refused, match="too_many_pixels"):
+        picture.redraw(raw)
     refused(raw, "too_many_pixels", "make it smaller first")
 
 
@@ -289,8 +334,8 @@ def test_damage_of_any_kind_is_refused_politely_or_does_no_harm(which, damage, t
     for at, value in damage:
         raw[at % len(raw)] = value
     try:
-        assert clean(bytes(raw)).content
-    except ValidationError as refusal:
+        assert picture.redraw(bytes(raw))[1]
+    except confined.Refused as refusal:
         code = refusal.code
     else:
         code = None

@@ -429,7 +429,7 @@ def test_a_full_disk_is_waited_for_while_the_video_arrives(result_server, mp4, s
 
 def test_a_full_disk_is_waited_for_while_the_poster_is_drawn(result_server, mp4, settings, monkeypatch):
     result_server.expect_request("/film.mp4").respond_with_data(mp4)
-    monkeypatch.setattr(Image.Image, "save", full)
+    monkeypatch.setattr(storing.shutil, "copyfileobj", full)
     fails(Later, result_server.url_for("/film.mp4"), settings, "No space left on device")
 
 

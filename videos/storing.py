@@ -15,13 +15,12 @@ import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-import av
 import certifi
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,7 +29,7 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from urllib3.exceptions import HTTPError
 
-from . import links
+from . import apart, links
 from .luma import schema
 
 logger = logging.getLogger(__name__)
@@ -42,6 +41,8 @@ STALL_SECONDS = 30
 TOTAL_SECONDS = 30 * 60
 KEEP_ALIVE_SECONDS = 20
 SIDE_MOST = 8192
+INSPECT_SECONDS = 80
+"""Shorter than a lease: nothing renews it meanwhile."""
 LEFTOVER_SECONDS = 24 * 3600
 
 
@@ -65,11 +66,17 @@ class Stored:
     size: int
 
 
-def fetch(key: uuid.UUID, link: str, keep_alive: Callable[[], None] = lambda: None) -> Stored:
+def fetch(
+    key: uuid.UUID,
+    link: str,
+    keep_alive: Callable[[], None] = lambda: None,
+    taken: Callable[[], Collection[str]] = tuple,
+) -> Stored:
     """Download `link`, check it, and store it with a poster under names made of `key`.
 
-    `keep_alive` is called now and then while bytes arrive. Raises `Gone` or `Later`; then nothing is
-    left behind.
+    `keep_alive` is called now and then while bytes arrive. Files that `taken` names are left as they are, so
+    that there is one at any time; whatever else has our names was left by a try that was killed. Raises
+    `Gone` or `Later`; then nothing is left behind.
     """
     try:
         incoming = _incoming_folder()
@@ -77,17 +84,24 @@ def fetch(key: uuid.UUID, link: str, keep_alive: Callable[[], None] = lambda: No
             path = Path(folder) / "video.mp4"
             poster = Path(folder) / "poster.jpg"
             size = _download(link, path, keep_alive)
+            keep_alive()
             width, height, duration = _inspect(path, poster)
             keep_alive()
             with ExitStack() as undo:
-                file = _put(path, f"videos/{key}.mp4", undo)
-                picture = _put(poster, f"posters/{key}.jpg", undo)
+                file = _put(path, f"videos/{key}", ".mp4", taken(), undo)
+                picture = _put(poster, f"posters/{key}", ".jpg", taken(), undo)
                 undo.pop_all()
             return Stored(file, picture, width, height, duration, size)
     except OSError as fault:
         raise Later(f"this machine could not keep it ({fault.strerror or type(fault).__name__})") from fault
     except (BotoCoreError, ClientError) as fault:
         raise Later(f"the bucket could not keep it ({type(fault).__name__})") from fault
+
+
+def forget(name: str) -> None:
+    """Delete a file that no row names any more, if the storage lets us."""
+    with suppress(OSError, BotoCoreError, ClientError):
+        default_storage.delete(name)
 
 
 def _incoming_folder() -> Path:
@@ -101,18 +115,14 @@ def _incoming_folder() -> Path:
     return folder
 
 
-def _put(path: Path, name: str, undo: ExitStack) -> str:
-    # An earlier try that was killed may have left a file by this name; no row knows of it.
+def _put(path: Path, stem: str, ending: str, taken: Collection[str], undo: ExitStack) -> str:
+    # Of two names one is always free: the film's row names no more than one.
+    name = next(name for name in (f"{stem}{ending}", f"{stem}-again{ending}") if name not in taken)
     if default_storage.exists(name):
         default_storage.delete(name)
-    undo.callback(_forget, name)
+    undo.callback(forget, name)
     with path.open("rb") as file:
         return str(default_storage.save(name, _Movable(file, path)))
-
-
-def _forget(name: str) -> None:
-    with suppress(OSError):
-        default_storage.delete(name)
 
 
 class _Movable(File):  # type: ignore[type-arg]
@@ -229,35 +239,23 @@ def _receive(response: urllib3.BaseHTTPResponse, path: Path, keep_alive: Callabl
 
 def _inspect(path: Path, poster: Path) -> tuple[int, int, float | None]:
     """(width, height, duration) of the video, its first picture written to `poster`."""
-    with path.open("rb") as file:
-        if file.read(12)[4:8] != b"ftyp":
-            raise Gone("the file is no MP4")
     try:
-        # The format is fixed: probing would let a playlist make FFmpeg open further files and links.
-        with av.open(str(path), format="mp4") as container:
-            stream = container.streams.video[0]
-            if not (0 < stream.codec_context.width <= SIDE_MOST and 0 < stream.codec_context.height <= SIDE_MOST):
-                raise Gone("the video's sides are absurd")
-            picture = next(container.decode(stream))
-            duration = container.duration / av.time_base if container.duration else None
-            image = picture.to_image()
-            if duration and _reaches(container, stream) < duration * 0.9:
-                raise Later("the film is cut short")
-    except OSError as fault:
-        if isinstance(fault, av.FFmpegError):
-            raise Gone(f"the file can't be decoded ({type(fault).__name__})") from fault
-        raise
-    except (av.FFmpegError, StopIteration, IndexError, ValueError) as fault:
-        raise Gone(f"the file can't be decoded ({type(fault).__name__})") from fault
-    image.save(poster, "JPEG", quality=85, progressive=True)
-    return image.width, image.height, duration
+        with (
+            path.open("rb") as film,
+            apart.decoded("film", film, "inspect", str(SIDE_MOST), seconds=INSPECT_SECONDS) as (head, picture),
+            poster.open("wb") as file,
+        ):
+            shutil.copyfileobj(picture, file)
+            return _known(head)
+    except apart.Refused as refusal:
+        raise (Later if refusal.code == "cut_short" else Gone)(str(refusal)) from refusal
+    except apart.Hindered as fault:
+        raise Later(f"this machine could not look into it ({fault})") from fault
 
 
-def _reaches(container: av.container.InputContainer, stream: av.VideoStream) -> float:
-    """Up to which second the file really holds pictures; its index may promise more."""
-    ends = [
-        float((packet.pts + (packet.duration or 0)) * packet.time_base)
-        for packet in container.demux(stream)
-        if packet.pts is not None and packet.time_base is not None and not packet.is_corrupt
-    ]
-    return max(ends, default=0.0)
+def _known(head: dict[str, object]) -> tuple[int, int, float | None]:
+    width, height, duration = head.get("width"), head.get("height"), head.get("duration")
+    # The decoder is ours, but hostile bytes went through it.
+    if not (isinstance(width, int) and isinstance(height, int) and max(width, height) <= SIDE_MOST):
+        raise Gone("the file can't be decoded")
+    return width, height, float(duration) if isinstance(duration, int | float) else None

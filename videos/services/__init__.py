@@ -9,7 +9,7 @@ from .asking import Asked, LimitReached, delete, keep_frame, left_today, resubmi
 from .bringing import bring_home
 from .confirming import confirm_due
 from .counting import Day, by_day, counts_of, places_in_line, usual_wait
-from .cutting import NotHome, cut_frame
+from .cutting import NotHome, TooBusy, cut_frame
 from .following import ask_due
 from .health import prune_callbacks, report, self_test, vitals
 from .holding import hold_up, hold_up_beside, with_hold_up
@@ -23,6 +23,7 @@ __all__ = [
     "Day",
     "LimitReached",
     "NotHome",
+    "TooBusy",
     "advance",
     "after_restore",
     "apply_result",

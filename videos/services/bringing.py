@@ -44,7 +44,9 @@ def bring_home(pk: uuid.UUID) -> bool:
     try:
         if not video.link_vouched and not links.listed(video.video_url):
             raise storing.Later("the provider has not confirmed the link yet")
-        stored = storing.fetch(video.pk, video.video_url, keep_alive=lambda: _renew(pk))
+        stored = storing.fetch(
+            video.pk, video.video_url, keep_alive=lambda: _renew(pk), taken=lambda: _files(video.pk)
+        )
     except storing.Gone as fault:
         _gone(pk, video, str(fault))
     except storing.Later as fault:
@@ -73,8 +75,14 @@ def _renew(pk: uuid.UUID) -> None:
     Generation.objects.filter(pk=pk, state=State.COMPLETED).update(next_check_at=timezone.now() + provider.LEASE)
 
 
+def _files(video: uuid.UUID) -> set[str]:
+    """The files that the video's row names."""
+    return {name for names in Video.objects.filter(pk=video).values_list("file", "poster") for name in names if name}
+
+
 def _home(pk: uuid.UUID, video: Video, stored: storing.Stored) -> None:
     now = timezone.now()
+    there = {stored.file, stored.poster} | _files(video.pk)
     fresh = Video.objects.filter(pk=video.pk, stored_at__isnull=True).update(
         file=stored.file,
         poster=stored.poster,
@@ -87,6 +95,9 @@ def _home(pk: uuid.UUID, video: Video, stored: storing.Stored) -> None:
         store_error="",
     )
     Generation.objects.filter(pk=pk).update(next_check_at=None, tries=0)
+    # The old ones were kept until the row named the new ones.
+    for name in there - _files(video.pk):
+        storing.forget(name)
     if fresh:
         logger.info("generation %s: stored, %d bytes", pk, stored.size)
 

@@ -73,6 +73,7 @@ def use_frame(request: StudioRequest, pk: uuid.UUID) -> HttpResponse:
     own = Video.objects.filter(owner=request.user, generation__deleted_at__isnull=True)
     video = get_object_or_404(own, pk=pk)
     side = "end" if request.POST.get("side") == "end" else "start"
+    status = 400
     wants_json = request.get_preferred_type(["text/html", "application/json"]) == "application/json"
     try:
         at = float(request.POST.get("at", ""))
@@ -83,6 +84,8 @@ def use_frame(request: StudioRequest, pk: uuid.UUID) -> HttpResponse:
         words = _("Choose a moment within the film.")
     except services.NotHome:
         words = _("This film is not stored here yet: wait until it is, then choose a frame.")
+    except services.TooBusy:
+        words, status = _("Frames are being cut already. Please try again in a few seconds."), 503
     except OSError:
         words = _("The frame could not be cut just now. Please try again.")
     else:
@@ -97,6 +100,7 @@ def use_frame(request: StudioRequest, pk: uuid.UUID) -> HttpResponse:
             )
         return redirect(f"{reverse('gallery')}?{urlencode({f'{side}_frame': frame.pk})}")
     if wants_json:
-        return JsonResponse({"error": words}, status=400)
+        headers = {"Retry-After": "5"} if status == 503 else {}
+        return JsonResponse({"error": words}, status=status, headers=headers)
     messages.error(request, words)
     return redirect("generation", Generation.objects.get(video=video).pk)
