@@ -1,15 +1,19 @@
 """Starting from what is there: an earlier request, a frame of one's own, any moment of a film."""
 
 import io
+import os
 
 import av
 import pytest
+from django.core.files.storage import default_storage
 from PIL import Image, ImageChops
 
-from tests import pictures
+from tests import pictures, rows
 from tests.people import call_back
 from tests.provider import completed
+from videos import apart
 from videos.models import Frame, Generation
+from videos.services import cutting
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +62,54 @@ def test_a_moment_past_the_end_gives_the_last_picture_and_nonsense_a_message(ada
         refused = ada.post(path, {"at": at}, headers={"Accept": "application/json"})
         assert refused.status_code == 400
         assert "moment" in refused.json()["error"]
+
+
+def test_who_cuts_many_at_once_gets_them_one_by_one_and_leaves_room_for_others(ada, bob, film, mp4):
+    bobs = rows.stored_video(bob.user, mp4).video
+    words = {"headers": {"Accept": "application/json"}}
+    with cutting._one_for_each(ada.user.pk):
+        busy = ada.post(f"/videos/{film.pk}/frame/", {"at": "0.5"}, **words)
+        assert bob.post(f"/videos/{bobs.pk}/frame/", {"at": "0.5"}, **words).status_code == 200
+        page = ada.post(f"/videos/{film.pk}/frame/", {"at": "0.5"})
+        assert b"Frames are being cut already. Please try again" in ada.get(page["Location"]).content
+    assert (busy.status_code, busy["Retry-After"]) == (503, "5")
+    assert "try again" in busy.json()["error"]
+    assert ada.post(f"/videos/{film.pk}/frame/", {"at": "0.5"}, **words).status_code == 200
+
+
+def test_no_more_than_a_few_are_cut_at_once_for_all_people_together(ada, bob, film, monkeypatch):
+    monkeypatch.setattr(cutting, "_room", apart.Room(1, waiting=1, seconds=0.05))
+    with cutting._room.entered():
+        assert b"Frames are being cut already" in ada.get(
+            ada.post(f"/videos/{film.pk}/frame/", {"at": "0.5"})["Location"]
+        ).content
+    assert not Frame.objects.exists()
+    ada.post(f"/videos/{film.pk}/frame/", {"at": "0.5"})
+    assert Frame.objects.count() == 1
+
+
+def test_a_local_film_is_not_copied_to_cut_a_frame_from_it(ada, film, monkeypatch):
+    """Half a gigabyte in a web server's memory, or on its disk, for one picture."""
+    handed = []
+    real = apart.subprocess.run
+
+    def run(words, **options):
+        handed.append(os.fstat(options["stdin"]).st_ino)
+        return real(words, **options)
+
+    monkeypatch.setattr(apart.subprocess, "run", run)
+    ada.post(f"/videos/{film.pk}/frame/", {"at": "0.5"})
+    assert handed[0] == os.stat(film.file.path).st_ino
+
+
+def test_a_stored_film_that_cannot_be_read_any_more_is_a_message(ada, film):
+    default_storage.delete(film.file.name)
+    answer = ada.post(f"/videos/{film.pk}/frame/", {"at": "0.5"}, headers={"Accept": "application/json"})
+    assert answer.status_code == 400
+    assert "try again" in answer.json()["error"]
+    default_storage.save(film.file.name, io.BytesIO(b"no film"))
+    answer = ada.post(f"/videos/{film.pk}/frame/", {"at": "0.5"}, headers={"Accept": "application/json"})
+    assert answer.status_code == 400
 
 
 def test_a_frame_of_ones_own_is_sent_as_chosen_and_a_strangers_is_not(ada, bob, film, provider, work):

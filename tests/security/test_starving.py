@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 import time
@@ -9,9 +10,11 @@ import uuid
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
+import av
 import pytest
 import requests
 from django.utils import timezone
+from PIL import Image
 
 from tests import pictures, rows
 from tests.ground import SERVERS
@@ -231,3 +234,61 @@ def test_the_films_way_out_takes_no_thread():
     from videos.views.files import PART_MOST
 
     assert Adjustments().outbuf_high_watermark > PART_MOST
+
+
+# --- what is worked on while somebody waits -------------------------------------------------------
+
+
+def laborious_film() -> bytes:
+    """A film whose last picture can't be had without drawing all that come before."""
+    out, size = io.BytesIO(), (1280, 720)
+    noise = [av.VideoFrame.from_image(Image.effect_noise(size, strength).convert("RGB")) for strength in (30, 31)]
+    pictures_of_it = [picture.reformat(format="yuv420p") for picture in noise]
+    with av.open(out, "w", format="mp4") as container:
+        options = {"preset": "ultrafast", "crf": "30", "x264-params": "keyint=infinite:scenecut=0"}
+        stream = container.add_stream("libx264", rate=24, options=options)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for number in range(300):
+            picture = pictures_of_it[number % 2]
+            picture.pts = number
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return out.getvalue()
+
+
+def test_twenty_frames_cut_at_once_stop_no_callback(studio, demo, kept_film):
+    path = studio.folder / "data" / "media" / kept_film["file"]
+    kept = path.read_bytes()
+    path.write_bytes(laborious_film())
+    token = demo.get("/").text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    answers = []
+
+    def cut(number: int) -> None:
+        answers.append(
+            demo.session.post(
+                f"{studio.url}/videos/{uuid.UUID(kept_film['video_id'])}/frame/",
+                data={"at": f"{12 - number / 100}", "csrfmiddlewaretoken": token},
+                headers={"Accept": "application/json"},
+                timeout=60,
+            )
+        )
+
+    threads = [threading.Thread(target=cut, args=(number,)) for number in range(20)]
+    try:
+        for thread in threads:
+            thread.start()
+        longest = 0.0
+        while any(thread.is_alive() for thread in threads):
+            began = time.monotonic()
+            assert requests.post(f"{studio.url}/callbacks/luma/x/", json={}, timeout=60).status_code == 404
+            longest = max(longest, time.monotonic() - began)
+        assert longest < 2
+    finally:
+        for thread in threads:
+            thread.join(60)
+        path.write_bytes(kept)
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {200, 503}
+    refused = next(answer for answer in answers if answer.status_code == 503)
+    assert "try again" in refused.json()["error"]
+    assert int(refused.headers["Retry-After"]) > 0
