@@ -8,6 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -181,6 +184,84 @@ def test_a_video_that_is_home_stays_there_though_it_is_stored_again_from_a_dead_
     assert (video.stored_at is not None, video.expired_at) == (True, None)
     assert files(settings) == before
     assert ada.film(video.play_url) == mp4
+
+
+def broken_bucket(*args, **options):
+    raise ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fails", ["videos", "posters", "both"])
+@pytest.mark.parametrize("fault", [full, broken_bucket], ids=["disk", "bucket"])
+def test_a_video_that_is_stored_again_keeps_its_old_files_until_the_new_ones_are_in_place(
+    ada, provider, work, sent, settings, mp4, monkeypatch, fails, fault
+):
+    real = default_storage.save
+
+    def save(name, content, **options):
+        return fault() if fails == "both" or name.startswith(fails) else real(name, content, **options)
+
+    with wire(reply(mp4)) as server:
+        call_back(sent, film_at(provider, settings, server))
+        work()
+        before, kept = Video.objects.get(), files(settings)
+        services.store_again([ada.only()])
+        with monkeypatch.context() as storage:
+            storage.setattr(default_storage, "save", save)
+            work()
+        assert Video.objects.get().store_tries == 1
+        assert files(settings) == kept
+        assert b"".join(ada.get(f"/files/{before.file}")) == mp4
+        # Then it works; and the third time the first names are free again.
+        names = []
+        for _ in range(2):
+            services.store_again([ada.only()])
+            video = again(work)
+            names.append(str(video.file))
+            assert video.stored_at is not None
+            assert b"".join(ada.get(video.play_url)) == mp4
+            assert len(ada.get(video.poster_url).getvalue()) > 100
+            assert len(files(settings)) == 2, "the old ones are gone"
+    assert names[0] != str(before.file) == names[1]
+
+
+@pytest.mark.django_db
+def test_what_killed_tries_to_store_again_left_behind_does_not_pile_up(ada, provider, work, sent, settings, mp4):
+    with wire(reply(mp4)) as server:
+        call_back(sent, film_at(provider, settings, server))
+        work()
+        for folder, ending in (("videos", "mp4"), ("posters", "jpg")):
+            default_storage.save(f"{folder}/{Video.objects.get().pk}-again.{ending}", ContentFile(b"half of it"))
+        for _ in range(3):
+            services.store_again([ada.only()])
+            video = again(work)
+            assert b"".join(ada.get(video.play_url)) == mp4
+            assert len(files(settings)) == 2
+
+
+@pytest.mark.django_db
+def test_of_two_who_store_the_same_video_again_neither_takes_the_others_file(
+    ada, provider, work, sent, settings, mp4, monkeypatch
+):
+    """A lease ended though its holder lives: both come home, one after the other."""
+    with wire(reply(mp4)) as server:
+        call_back(sent, film_at(provider, settings, server))
+        work()
+        services.store_again([ada.only()])
+        real, first = storing._inspect, []
+
+        def inspect(*paths):
+            if not first:
+                first.append(1)
+                Generation.objects.update(next_check_at=timezone.now())
+                work()
+                assert Video.objects.get().stored_at is not None
+            return real(*paths)
+
+        monkeypatch.setattr(storing, "_inspect", inspect)
+        work()
+    assert b"".join(ada.get(Video.objects.get().play_url)) == mp4
+    assert len(files(settings)) == 2
 
 
 @pytest.mark.django_db

@@ -8,12 +8,15 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 import urllib3
+from botocore.exceptions import ClientError
+from django.core.files.storage import default_storage
 from moto.server import ThreadedMotoServer
 
 from lumasite.bucket import Bucket
 from tests import pictures
 from tests.people import call_back, card
 from tests.provider import completed
+from videos import services
 from videos.models import Frame, Video
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +120,30 @@ def test_where_the_bucket_has_a_public_address_links_lead_there_and_hold_there()
     # The signature holds for this host: it is one of the headers that were signed.
     assert parse_qs(link.query)["X-Amz-SignedHeaders"] == ["host"]
     assert bucket.endpoint_url == "http://minio.internal:9000"
+
+
+def test_while_the_bucket_takes_nothing_a_film_that_is_stored_again_stays(
+    ada, bucket, provider, work, result_server, mp4, monkeypatch
+):
+    result_server.expect_request("/film.mp4").respond_with_data(mp4)
+    ada.generate("to be stored again")
+    work()
+    call_back(ada.only(), completed(video_url=result_server.url_for("/film.mp4")))
+    work()
+    before = Video.objects.get()
+
+    def refuse(*args, **options):
+        raise ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")
+
+    services.store_again([ada.only()])
+    with monkeypatch.context() as storage:
+        storage.setattr(type(default_storage._wrapped), "_save", refuse)
+        work()
+    assert Video.objects.get().store_tries == 1
+    assert urllib3.request("GET", ada.get(f"/files/{before.file}")["Location"]).data == mp4
+    services.store_again([ada.only()])
+    work()
+    after = Video.objects.get()
+    assert after.stored_at is not None
+    assert urllib3.request("GET", ada.get(after.play_url)["Location"]).data == mp4
+    assert not default_storage.exists(before.file.name)
