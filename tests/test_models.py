@@ -12,7 +12,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from tests import rows
-from videos.models import FARTHEST, Callback, Frame, Generation, Site, User, Video, new_callback_token
+from videos.models import FARTHEST, FARTHEST_QUEUED, Callback, Frame, Generation, Site, User, Video, new_callback_token
 from videos.states import IN_FLIGHT, TERMINAL, TRANSITIONS, State, sources
 
 pytestmark = pytest.mark.django_db
@@ -202,7 +202,16 @@ def test_nobody_with_videos_can_be_wiped_out_by_accident(owner):
 )
 def test_a_row_is_due(ahead, due, owner):
     now = timezone.now()
-    rows.generation(owner, next_check_at=None if ahead is None else now + ahead)
+    rows.generation(owner, State.PROCESSING, next_check_at=None if ahead is None else now + ahead)
+    assert Generation.objects.due(now).exists() == due
+
+
+@pytest.mark.parametrize(
+    ("ahead", "due"), [(timedelta(0), True), (FARTHEST_QUEUED, False), (FARTHEST_QUEUED + timedelta(seconds=1), True)]
+)
+def test_a_queued_row_is_never_put_off_for_long(ahead, due, owner):
+    now = timezone.now()
+    rows.generation(owner, next_check_at=now + ahead)
     assert Generation.objects.due(now).exists() == due
 
 

@@ -124,10 +124,10 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def due(self, now: datetime) -> GenerationQuerySet:
         """Rows that need work at `now`, and rows whose time is too far off to be true.
 
-        Nothing is ever put off for more than an hour, so such a time was written before the clock
-        was set back.
+        Nothing is ever put off for longer, so such a time was written before the clock was set back.
         """
-        return self.filter(Q(next_check_at__lte=now) | Q(next_check_at__gt=now + FARTHEST))
+        far = Q(next_check_at__gt=now + FARTHEST) | Q(state=State.QUEUED, next_check_at__gt=now + FARTHEST_QUEUED)
+        return self.filter(Q(next_check_at__lte=now) | far)
 
     def in_flight(self, now: datetime) -> GenerationQuerySet:
         """Rows that hold one of the provider's slots."""
@@ -139,6 +139,7 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
 
 
 FARTHEST = timedelta(hours=1, minutes=10)
+FARTHEST_QUEUED = timedelta(minutes=15)
 
 
 def new_callback_token() -> str:
@@ -195,7 +196,8 @@ class Generation(models.Model):
     objects = GenerationQuerySet.as_manager()
 
     place: int | None = None
-    """Its place in line, where a view has looked it up; no column."""
+    held = False
+    """Its place in line, and whether the provider wants nothing just now, where a view has looked; no columns."""
 
     class Meta:
         verbose_name = _("generation")
@@ -245,7 +247,7 @@ class Generation(models.Model):
     def stamp(self) -> str:
         """Changes whenever its card shows something else."""
         home = "" if self.video is None else ("stored" if self.video.stored_at else str(bool(self.video.expired_at)))
-        return f"{self.state}.{home}.{self.error_code}.{self.place or ''}"
+        return f"{self.state}.{home}.{self.error_code}.{'held' if self.held else self.place or ''}"
 
 
 class Callback(models.Model):
@@ -285,6 +287,7 @@ class Site(models.Model):
     paused_message = models.TextField(blank=True, editable=False)
     paused_at = models.DateTimeField(null=True, editable=False)
     next_probe_at = models.DateTimeField(null=True, editable=False)
+    hold_until = models.DateTimeField(null=True, editable=False)
     next_ask_at = models.DateTimeField(null=True, editable=False)
     worker_seen_at = models.DateTimeField(null=True, editable=False)
     provider_answered_at = models.DateTimeField(null=True, editable=False)

@@ -83,6 +83,8 @@ def said_of(generation: Generation) -> Said:
         if generation.error_code:
             held_up = gettext_lazy("Waiting to be sent. The last try did not get through, so nothing was made.")
             return Said(str(_QUEUED.get(generation.error_code, held_up)), words)
+        if generation.held:
+            return Said(str(_QUEUED["too_many_requests"]))
         if generation.place == 1:
             return Said(_("Waiting to be sent: next in line."))
         if generation.place:

@@ -49,6 +49,29 @@ def test_what_waits_for_its_next_try_gets_it(ada, provider, work, clock, step):
 
 
 @by_step
+def test_after_a_429_all_go_on_whatever_the_clock_says(ada, bob, provider, work, clock, step):
+    provider.create = lambda body: (429, {"Retry-After": "300"}, "")
+    ada.generate()
+    work()
+    provider.create = None
+    bob.generate()
+    clock.shift(step)
+    live(work, clock, 25, every=60)
+    assert {ada.only().state, bob.only().state} == {State.PROCESSING}
+    assert len(provider.created) == 3
+
+
+@pytest.mark.parametrize("minutes", [-20, -45, -69])
+def test_who_waits_to_be_sent_does_not_wait_for_an_hour_because_the_clock_was_set_back(
+    ada, provider, work, clock, minutes
+):
+    ada.generate()
+    clock.shift(timedelta(minutes=minutes))
+    live(work, clock, 5)
+    assert len(provider.created) == 1
+
+
+@by_step
 def test_a_claim_holds_while_its_holder_works_and_ends_when_it_died(ada, provider, work, clock, step):
     """The holder of the first claim is at it while the clock is set: nobody sends the row a second time."""
 

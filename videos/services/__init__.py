@@ -16,7 +16,7 @@ from .holding import hold_up, hold_up_beside, with_hold_up
 from .provider import frame_route
 from .reconciling import advance, after_restore, ask_now, beat, due_rows, due_soon, mark_failed, reconcile, store_again
 from .results import apply_result, take_callback
-from .submitting import submit_due
+from .submitting import held, submit_due
 
 __all__ = [
     "Asked",
@@ -39,6 +39,7 @@ __all__ = [
     "due_rows",
     "due_soon",
     "frame_route",
+    "held",
     "hold_up",
     "hold_up_beside",
     "keep_frame",

@@ -15,6 +15,7 @@ from .. import links
 from ..models import Callback, Generation, Site
 from ..states import State
 from .reconciling import oldest_due
+from .submitting import held
 
 WORKER_SILENT = timedelta(minutes=3)
 """The worker notes itself once a minute."""
@@ -51,6 +52,7 @@ class Report:
     """What an operator wants to see of the last days (`WINDOW`)."""
 
     vitals: Vitals
+    held: bool
     queued: int
     in_flight: int
     unconfirmed: int
@@ -83,6 +85,7 @@ def report(now: datetime) -> Report:
     errors = recent.filter(state=State.FAILED).values_list("error_code").annotate(count=Count("pk"))
     return Report(
         vitals=vitals(now),
+        held=held(now).exists(),
         queued=Generation.objects.filter(state=State.QUEUED).count(),
         in_flight=Generation.objects.in_flight(now).count(),
         unconfirmed=Generation.objects.filter(state=State.UNCONFIRMED).count(),

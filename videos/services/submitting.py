@@ -10,13 +10,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from .. import links
 from ..luma.errors import AccountProblem, LostAnswer, LumaError, NotSent, RateLimited, Rejected
-from ..models import Generation, Site
+from ..models import FARTHEST_QUEUED, Generation, Site
 from ..states import State
 from . import provider
 from .asking import source_of
@@ -60,8 +60,16 @@ def _next(now: datetime, tried: list[uuid.UUID]) -> uuid.UUID | None:
     return queued.filter(owner=fairest[0]).order_by("created_at", "id").values_list("pk", flat=True).first()
 
 
+def held(now: datetime) -> QuerySet[Site]:
+    """The site's row while the provider, which was asked too much, wants nothing; else no row.
+
+    A time too far off to be true was written before the clock was set back.
+    """
+    return Site.objects.filter(hold_until__gt=now, hold_until__lte=now + FARTHEST_QUEUED)
+
+
 def _may_send(site: Site, now: datetime) -> bool:
-    if site.stopped:
+    if site.stopped or held(now).exists():
         return False
     if site.paused_at is None or site.next_probe_at is None:
         return True
@@ -131,7 +139,10 @@ def _send(row: Generation, body: dict[str, Any]) -> bool:
         _back_to_queue(pk, 0, problem, tries=row.tries)
         return False
     except NotSent as fault:
-        _back_to_queue(pk, _delay(row.tries, fault), fault, tries=row.tries + 1)
+        delay = _delay(row.tries, fault)
+        if isinstance(fault, RateLimited):
+            _hold(delay)
+        _back_to_queue(pk, delay, fault, tries=row.tries + 1)
         # A long queue must not become a hail of requests.
         return False
     except Rejected as refusal:
@@ -190,6 +201,14 @@ def _delay(tries: int, fault: NotSent) -> float:
         # Later than told is well, sooner is not.
         delay = max(delay, min(fault.retry_after, RETRY_AFTER_MOST) * random.uniform(1, 1.25))
     return float(delay)
+
+
+def _hold(delay: float) -> None:
+    """It was too much for the provider, whoever's turn is next: nobody is sent for `delay` seconds."""
+    now = timezone.now()
+    until = now + timedelta(seconds=delay)
+    # Of several, sent at the same moment, the longest counts.
+    Site.objects.exclude(pk__in=held(now).filter(hold_until__gte=until)).update(hold_until=until)
 
 
 def _back_to_queue(pk: uuid.UUID, delay: float, fault: LumaError, *, tries: int) -> None:

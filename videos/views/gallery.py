@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -22,6 +22,7 @@ from .. import services
 from ..forms import GenerateForm
 from ..models import Generation, GenerationQuerySet
 from ..reading import code_of, request_of, timeline_of
+from ..states import State
 from .composing import filled_in, read_uuid
 from .request import StudioRequest, wants_fragment
 
@@ -32,7 +33,8 @@ LIVE_MOST = 200
 
 def cards(queryset: GenerationQuerySet) -> GenerationQuerySet:
     """What a card shows, in one query."""
-    return queryset.select_related("video", "start_frame", "source__generation")
+    rows = queryset.select_related("video", "start_frame", "source__generation")
+    return rows.annotate(held=Q(state=State.QUEUED) & Exists(services.held(timezone.now())))
 
 
 @require_GET
