@@ -20,6 +20,12 @@ STEPS = [timedelta(hours=-3), timedelta(hours=-1), timedelta(seconds=-30), timed
 by_step = pytest.mark.parametrize("step", STEPS, ids=str)
 
 
+@pytest.fixture(autouse=True)
+def _nobody_sleeps(monkeypatch):
+    """The clock stands still: who waited for it to pass would wait for ever."""
+    monkeypatch.setattr(provider_service, "sleep", lambda seconds: pytest.fail("it waits for its turn"))
+
+
 def live(work, clock, minutes: float, every: float = 300) -> None:
     """Let time go by, with the worker at work."""
     for _ in range(int(minutes * 60 / every)):
