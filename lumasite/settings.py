@@ -194,6 +194,7 @@ if AWS_STORAGE_BUCKET_NAME:
             "signature_version": "s3v4",
         },
     }
+AWS_S3_MAX_MEMORY_SIZE = 1024 * 1024  # larger files that are read here go to the disk, not into memory
 MEDIA_ROOT = DATA_DIR / "media"
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_URL = "/static/"
@@ -256,6 +257,7 @@ if _mail:
     globals().update(_mail)
 else:
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+EMAIL_TIMEOUT = 20  # a mail server that says nothing must not hold a worker's thread for ever
 DEFAULT_FROM_EMAIL = read("DEFAULT_FROM_EMAIL", str, "Luma Studio <studio@localhost>")
 
 LANGUAGE_CODE = "en"

@@ -80,9 +80,10 @@ def test_who_cuts_many_at_once_gets_them_one_by_one_and_leaves_room_for_others(a
 def test_no_more_than_a_few_are_cut_at_once_for_all_people_together(ada, bob, film, monkeypatch):
     monkeypatch.setattr(cutting, "_room", apart.Room(1, waiting=1, seconds=0.05))
     with cutting._room.entered():
-        assert b"Frames are being cut already" in ada.get(
-            ada.post(f"/videos/{film.pk}/frame/", {"at": "0.5"})["Location"]
-        ).content
+        assert (
+            b"Frames are being cut already"
+            in ada.get(ada.post(f"/videos/{film.pk}/frame/", {"at": "0.5"})["Location"]).content
+        )
     assert not Frame.objects.exists()
     ada.post(f"/videos/{film.pk}/frame/", {"at": "0.5"})
     assert Frame.objects.count() == 1

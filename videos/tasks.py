@@ -73,6 +73,12 @@ def fill() -> None:
     again(services.submit_due())
 
 
+@db_task()
+def mail_reset(address: str, host: str, secure: bool, language: str) -> None:
+    """Mail a link for a new password, if somebody has this address; apart, so that the time tells nobody whether."""
+    services.mail_reset(address, host, secure, language)
+
+
 @db_periodic_task(crontab(minute="*"))
 def sweep() -> None:
     """Pick up whatever is due and nobody is coming for."""

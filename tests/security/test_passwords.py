@@ -13,19 +13,30 @@ import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.models import Session
 from django.core import mail
+from django.core.cache import cache
+from django.db import connection
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from huey.contrib.djhuey import HUEY
 
 from lumasite.clients import UNKNOWN, address
 from tests import environment
+from tests.mails import deliver
 from tests.people import Person
 from tests.processes import ROOT
 from videos.models import User
+from videos.services import mailing
 
 pytestmark = pytest.mark.django_db
 
 SECRET = "a-long-secret"
 PROXY = "10.0.0.2"
 GUESSER, OWNER = "203.0.113.9", "198.51.100.1"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_asked_yet():
+    cache.clear()
 
 
 def sign_in(name: str, password: str, path: str = "/accounts/login/", **meta: str):
@@ -141,7 +152,83 @@ def test_asking_for_a_new_password_does_not_tell_which_addresses_there_are(ada, 
         answer = person.post("/accounts/reset/", {"email": email}, page="/accounts/reset/")
         told.add((answer.status_code, answer["Location"], words(person.get(answer["Location"]))))
     assert len(told) == 1
+    deliver()
     assert {recipient for message in mail.outbox for recipient in message.to} == {"ada@example.com"}
+
+
+def ask_for_mail(email: str, client: str = GUESSER, **headers: str):
+    person = Person()
+    answer = person.post("/accounts/reset/", {"email": email}, page="/accounts/reset/", REMOTE_ADDR=client, **headers)
+    return answer.status_code, answer["Location"], person.get(answer["Location"]).status_code
+
+
+def test_asking_for_a_new_password_takes_the_same_time_for_all_addresses(ada, settings, monkeypatch):
+    """Looking a name up, making its secret and talking to a mail server is the worker's: the page does none of it."""
+    settings.MAIL_CONFIGURED = True
+    seen = []
+    for email in ("ada@example.com", "nobody@example.com"):
+        with CaptureQueriesContext(connection) as queries:
+            ask_for_mail(email)
+        seen.append([query["sql"] for query in queries if "videos_user" in query["sql"]])
+        assert mail.outbox == []
+        assert [task.name for task in HUEY.pending()] == ["mail_reset"]
+        deliver()
+        mail.outbox.clear()
+    assert seen == [[], []]
+
+
+def test_nobody_is_flooded_with_mails(ada, settings):
+    settings.MAIL_CONFIGURED = True
+    told = [ask_for_mail(email, f"192.0.2.{number}") for number, email in enumerate(["ada@example.com"] * 6)]
+    told += [ask_for_mail(email, "192.0.2.99") for email in ("ADA@example.com", "ada@EXAMPLE.com")]
+    assert len(set(told)) == 1, "the answer does not tell that it was too much"
+    deliver()
+    assert len(mail.outbox) == mailing.RESETS_MOST
+
+
+def test_nobody_mails_many(db, settings):
+    settings.MAIL_CONFIGURED = True
+    for number in range(30):
+        User.objects.create_user(f"user{number}", f"user{number}@example.com", SECRET)
+    told = {ask_for_mail(f"user{number}@example.com") for number in range(25)}
+    assert len(told) == 1
+    deliver()
+    assert len(mail.outbox) == mailing.CLIENT_RESETS_MOST
+    assert ask_for_mail("user29@example.com", OWNER) in told
+    assert deliver() == 1
+    assert len(mail.outbox) == mailing.CLIENT_RESETS_MOST + 1
+
+
+def test_an_hour_later_one_may_ask_again(ada, settings, clock):
+    settings.MAIL_CONFIGURED = True
+    for _ in range(8):
+        ask_for_mail("ada@example.com")
+    clock.shift(mailing.WINDOW_SECONDS + 1)
+    ask_for_mail("ada@example.com")
+    deliver()
+    assert len(mail.outbox) == mailing.RESETS_MOST + 1
+
+
+def test_the_mail_speaks_the_language_of_whoever_asked(ada, settings):
+    settings.MAIL_CONFIGURED = True
+    ask_for_mail("ada@example.com", headers={"Accept-Language": "zh-hans"})
+    deliver()
+    assert "密码" in mail.outbox[0].subject + mail.outbox[0].body
+
+
+def test_without_the_queue_one_is_told_so_whoever_one_is(ada, settings, monkeypatch):
+    settings.MAIL_CONFIGURED = True
+
+    def down(*args):
+        raise ConnectionError("the queue is away")
+
+    monkeypatch.setattr(HUEY, "enqueue", down)
+    told = set()
+    for email in ("ada@example.com", "nobody@example.com"):
+        answer = Person().post("/accounts/reset/", {"email": email}, page="/accounts/reset/")
+        assert b"No mail could be sent just now" in answer.content
+        told.add(words(answer))
+    assert len(told) == 1
 
 
 def test_a_mail_with_a_new_password_leads_to_this_site_alone(ada, settings):
@@ -153,6 +240,7 @@ def test_a_mail_with_a_new_password_leads_to_this_site_alone(ada, settings):
         token = person.client.cookies["csrftoken"].value
         fields = {"email": "ada@example.com", "csrfmiddlewaretoken": token}
         person.client.post("/accounts/reset/", fields, headers=headers)
+    deliver()
     assert len(mail.outbox) == 1
     assert "evil" not in mail.outbox[0].body
     link = re.search(r"/accounts/reset/\S+", mail.outbox[0].body)[0]
@@ -164,6 +252,7 @@ def test_a_mail_with_a_new_password_leads_to_this_site_alone(ada, settings):
 def test_a_link_for_a_new_password_works_once(ada, settings):
     settings.MAIL_CONFIGURED = True
     Person().post("/accounts/reset/", {"email": "ada@example.com"}, page="/accounts/reset/")
+    deliver()
     link = re.search(r"https?://[^/]+(/accounts/reset/\S+)", mail.outbox[0].body)[1]
     person, new = Person(), "another-secret-1"
     form = person.get(link)["Location"]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('videos', '0001_initial'),
+        ("videos", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='site',
-            name='hold_until',
+            model_name="site",
+            name="hold_until",
             field=models.DateTimeField(editable=False, null=True),
         ),
     ]

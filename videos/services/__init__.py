@@ -13,6 +13,7 @@ from .cutting import NotHome, TooBusy, cut_frame
 from .following import ask_due
 from .health import prune_callbacks, report, self_test, vitals
 from .holding import hold_up, hold_up_beside, with_hold_up
+from .mailing import mail_reset, may_reset
 from .provider import frame_route
 from .reconciling import advance, after_restore, ask_now, beat, due_rows, due_soon, mark_failed, reconcile, store_again
 from .results import apply_result, take_callback
@@ -44,7 +45,9 @@ __all__ = [
     "hold_up_beside",
     "keep_frame",
     "left_today",
+    "mail_reset",
     "mark_failed",
+    "may_reset",
     "places_in_line",
     "prune_callbacks",
     "reconcile",

@@ -44,9 +44,7 @@ def bring_home(pk: uuid.UUID) -> bool:
     try:
         if not video.link_vouched and not links.listed(video.video_url):
             raise storing.Later("the provider has not confirmed the link yet")
-        stored = storing.fetch(
-            video.pk, video.video_url, keep_alive=lambda: _renew(pk), taken=lambda: _files(video.pk)
-        )
+        stored = storing.fetch(video.pk, video.video_url, keep_alive=lambda: _renew(pk), taken=lambda: _files(video.pk))
     except storing.Gone as fault:
         _gone(pk, video, str(fault))
     except storing.Later as fault:
