@@ -1,12 +1,15 @@
-"""Who is asking: the address of the client, seen through the proxies that are trusted."""
+"""Who is asking: the address of the client, seen through the proxies that are trusted, and the name it gives."""
 
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
+NAME_MOST = 150
+"""Characters of the longest user name; what notes failed sign-ins has room for little more."""
 UNKNOWN = "0.0.0.0"  # noqa: S104  nothing listens here
 
 
@@ -19,6 +22,12 @@ def address(request: HttpRequest) -> str:
     told = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
     client = told[-settings.TRUSTED_PROXIES :][0] if settings.TRUSTED_PROXIES else ""
     return _plain(client) or _plain(str(request.META.get("REMOTE_ADDR", ""))) or UNKNOWN
+
+
+def name(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str | None:
+    """The user name that somebody tries to sign in with, cut to what can be a name; None where none is given."""
+    given = (credentials or request.POST).get("username")
+    return None if given is None else str(given).replace("\0", "")[:NAME_MOST]
 
 
 def _plain(entry: str) -> str:

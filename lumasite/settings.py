@@ -121,6 +121,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "videos.middleware.LimitBody",
+    "videos.middleware.RefuseNonsense",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -250,6 +251,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 # ipware counts proxies in another way: with one in front it would know no address at all, and lock out everybody.
 AXES_CLIENT_IP_CALLABLE = "lumasite.clients.address"
+AXES_USERNAME_CALLABLE = "lumasite.clients.name"
 
 _mail = read("EMAIL_URL", email, None)
 MAIL_CONFIGURED = _mail is not None or SANDBOX

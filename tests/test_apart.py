@@ -72,18 +72,19 @@ def test_the_form_says_so_and_keeps_nothing(ada, provider, misbehaving, db):
     assert b"could not be checked just now" in page.content
 
 
-def test_a_film_is_not_blamed_for_a_decoder_that_this_machine_ended(tmp_path, mp4, monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(signal.SIGKILL, storing.Later), (signal.SIGTERM, storing.Later), (signal.SIGSEGV, storing.Gone)],
+)
+def test_a_film_is_not_blamed_for_a_decoder_that_this_machine_ended(tmp_path, mp4, monkeypatch, number, kind):
     """A paid film that counts as broken would be given up in the end."""
     (tmp_path / "film.mp4").write_bytes(mp4)
     real = apart.subprocess.run
-
-    def ended(words, **options):
-        return real(["sh", "-c", f"kill -{number:d} $$"], **options)
-
-    monkeypatch.setattr(apart.subprocess, "run", ended)
-    for number, kind in ((signal.SIGKILL, storing.Later), (signal.SIGTERM, storing.Later), (11, storing.Gone)):
-        with pytest.raises(kind):
-            storing._inspect(tmp_path / "film.mp4", tmp_path / "poster.jpg")
+    monkeypatch.setattr(
+        apart.subprocess, "run", lambda words, **options: real(["sh", "-c", f"kill -{number:d} $$"], **options)
+    )
+    with pytest.raises(kind):
+        storing._inspect(tmp_path / "film.mp4", tmp_path / "poster.jpg")
 
 
 def test_two_are_in_one_waits_and_a_fourth_is_sent_away_at_once():
@@ -113,8 +114,7 @@ def test_two_are_in_one_waits_and_a_fourth_is_sent_away_at_once():
 
 def test_who_waits_too_long_is_sent_away():
     room = apart.Room(1, waiting=1, seconds=0.05)
-    with room.entered():
-        with pytest.raises(apart.Busy), room.entered():
-            pytest.fail("it was let in")
+    with room.entered(), pytest.raises(apart.Busy), room.entered():
+        pytest.fail("it was let in")
     with room.entered():
         pass

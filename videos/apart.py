@@ -77,7 +77,7 @@ def decoded(decoder: str, source: Any, *words: str, seconds: float) -> Iterator[
         try:
             source.flush()
             source.seek(0)
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603  our own program; what is hostile is in a file
                 [sys.executable, "-m", f"{PACKAGE}.{decoder}", *words],
                 cwd=ROOT,
                 stdin=source.fileno(),

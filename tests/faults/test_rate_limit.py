@@ -141,8 +141,8 @@ def test_of_two_waits_told_at_once_the_longer_counts(clock):
 
 
 def test_no_wait_is_longer_than_what_is_believed():
-    assert submitting.RETRY_AFTER_MOST * 1.25 < FARTHEST_QUEUED.total_seconds()
-    assert submitting.BACKOFF_MOST * 1.25 < FARTHEST_QUEUED.total_seconds()
+    assert FARTHEST_QUEUED.total_seconds() > submitting.RETRY_AFTER_MOST * 1.25
+    assert FARTHEST_QUEUED.total_seconds() > submitting.BACKOFF_MOST * 1.25
     assert provider_service.LEASE < FARTHEST_QUEUED
 
 
