@@ -122,10 +122,7 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         return bool(self.due(now).filter(pk=pk).update(next_check_at=now + lease))
 
     def due(self, now: datetime) -> GenerationQuerySet:
-        """Rows that need work at `now`, and rows whose time is too far off to be true.
-
-        Nothing is ever put off for longer, so such a time was written before the clock was set back.
-        """
+        """Rows that need work at `now`, or whose time is too far off to be true: the clock was set back since."""
         far = Q(next_check_at__gt=now + FARTHEST) | Q(state=State.QUEUED, next_check_at__gt=now + FARTHEST_QUEUED)
         return self.filter(Q(next_check_at__lte=now) | far)
 

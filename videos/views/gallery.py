@@ -34,7 +34,7 @@ LIVE_MOST = 200
 def cards(queryset: GenerationQuerySet) -> GenerationQuerySet:
     """What a card shows, in one query."""
     rows = queryset.select_related("video", "start_frame", "source__generation")
-    return rows.annotate(held=Q(state=State.QUEUED) & Exists(services.held(timezone.now())))
+    return rows.annotate(held=Q(state=State.QUEUED) & Exists(services.held(timezone.now())))  # type: ignore[no-redef]
 
 
 @require_GET
