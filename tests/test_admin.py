@@ -254,7 +254,7 @@ def of(state: State) -> Generation:
 
 
 def test_ask_now_makes_the_provider_be_asked_about_running_ones(operator, rows_of_all):
-    Generation.objects.update(next_check_at=timezone.now() + timedelta(minutes=30))
+    Generation.objects.update(next_check_at=timezone.now() + timedelta(minutes=10))
     chosen = [of(State.PROCESSING), of(State.UNCONFIRMED), of(State.COMPLETED), of(State.QUEUED)]
     answer = act(operator, "ask_now", *chosen)
     assert "2 generations taken up. It makes no sense for 2." in said(answer)

@@ -89,7 +89,7 @@ def test_no_more_than_a_few_are_cut_at_once_for_all_people_together(ada, bob, fi
     assert Frame.objects.count() == 1
 
 
-def test_a_local_film_is_not_copied_to_cut_a_frame_from_it(ada, film, monkeypatch):
+def test_a_local_film_is_not_copied_to_cut_a_frame_from_it(local_files, ada, film, monkeypatch):
     """Half a gigabyte in a web server's memory, or on its disk, for one picture."""
     handed = []
     real = apart.subprocess.run

@@ -33,18 +33,17 @@ class LimitBody:
 class RefuseNonsense:
     """Refuses what no database can be asked for.
 
-    A NUL in a query, a header or a cookie: no text has one, and PostgreSQL gives up at it. Forms judge their own
-    fields, and views their own addresses. And filters of the admin that somebody wrote by hand: it takes most
-    nonsense for no filter at all, but trips over some.
+    A NUL in a header or a cookie: no text has one, and PostgreSQL gives up at it. Forms judge their own fields, and
+    views their own addresses. And filters of the admin that somebody wrote by hand: it takes most nonsense for no
+    filter at all, but trips over some.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        query = str(request.META.get("QUERY_STRING", "")).replace("%00", "\0")
         headers = [str(value) for name, value in request.META.items() if name.startswith("HTTP_")]
-        if any("\0" in text for text in (query, *headers, *request.COOKIES.values())):
+        if any("\0" in text for text in (*headers, *request.COOKIES.values())):
             return _refusal()
         return self.get_response(request)
 

@@ -190,6 +190,7 @@ def broken_bucket(*args, **options):
     raise ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")
 
 
+@pytest.mark.usefixtures("local_files")
 @pytest.mark.django_db
 @pytest.mark.parametrize("fails", ["videos", "posters", "both"])
 @pytest.mark.parametrize("fault", [full, broken_bucket], ids=["disk", "bucket"])
@@ -211,7 +212,7 @@ def test_a_video_that_is_stored_again_keeps_its_old_files_until_the_new_ones_are
             work()
         assert Video.objects.get().store_tries == 1
         assert files(settings) == kept
-        assert b"".join(ada.get(f"/files/{before.file}")) == mp4
+        assert ada.film(f"/files/{before.file}") == mp4
         # Then it works; and the third time the first names are free again.
         names = []
         for _ in range(2):
@@ -219,12 +220,13 @@ def test_a_video_that_is_stored_again_keeps_its_old_files_until_the_new_ones_are
             video = again(work)
             names.append(str(video.file))
             assert video.stored_at is not None
-            assert b"".join(ada.get(video.play_url)) == mp4
-            assert len(ada.get(video.poster_url).getvalue()) > 100
+            assert ada.film(video.play_url) == mp4
+            assert len(ada.film(video.poster_url)) > 100
             assert len(files(settings)) == 2, "the old ones are gone"
     assert names[0] != str(before.file) == names[1]
 
 
+@pytest.mark.usefixtures("local_files")
 @pytest.mark.django_db
 def test_what_killed_tries_to_store_again_left_behind_does_not_pile_up(ada, provider, work, sent, settings, mp4):
     with wire(reply(mp4)) as server:
@@ -235,10 +237,11 @@ def test_what_killed_tries_to_store_again_left_behind_does_not_pile_up(ada, prov
         for _ in range(3):
             services.store_again([ada.only()])
             video = again(work)
-            assert b"".join(ada.get(video.play_url)) == mp4
+            assert ada.film(video.play_url) == mp4
             assert len(files(settings)) == 2
 
 
+@pytest.mark.usefixtures("local_files")
 @pytest.mark.django_db
 def test_of_two_who_store_the_same_video_again_neither_takes_the_others_file(
     ada, provider, work, sent, settings, mp4, monkeypatch
@@ -260,7 +263,7 @@ def test_of_two_who_store_the_same_video_again_neither_takes_the_others_file(
 
         monkeypatch.setattr(storing, "_inspect", inspect)
         work()
-    assert b"".join(ada.get(Video.objects.get().play_url)) == mp4
+    assert ada.film(Video.objects.get().play_url) == mp4
     assert len(files(settings)) == 2
 
 
