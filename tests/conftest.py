@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch, settings, tmp_path):
+def _quick(settings, monkeypatch, tmp_path):
     """Own files for each test, an empty queue, and no waiting for the provider's turn."""
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.DATA_DIR = tmp_path
