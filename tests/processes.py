@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,12 @@ def answers(port: int) -> bool:
         return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_until(found: Any, what: str, seconds: float = END_SECONDS) -> Any:
-    """The first truthy answer of `found()`; fails after `seconds`."""
+def wait_until(found: Any, what: str | Callable[[], str], seconds: float = END_SECONDS) -> Any:
+    """The first truthy answer of `found()`; fails after `seconds`, and says `what` it waited for."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         answer = found()
         if answer:
             return answer
         time.sleep(0.1)
-    raise AssertionError(f"not within {seconds} s: {what}")
+    raise AssertionError(f"not within {seconds} s: {what if isinstance(what, str) else what()}")

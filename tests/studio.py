@@ -55,7 +55,7 @@ class Studio:
         self.process = subprocess.Popen(
             [sys.executable, *self.program, "studio"], cwd=ROOT, env=self.environ, stdout=log, stderr=log
         )
-        wait_until(self._healthy, f"a healthy studio; its log:\n{self.log()}")
+        wait_until(self._healthy, lambda: f"a healthy studio; its log:\n{self.log()}")
         Studio.collected = Studio.collected or static
         return self
 
@@ -150,7 +150,8 @@ class Visitor:
 
     def wait_for_state(self, generation: str, state: str, seconds: float = END_SECONDS) -> str:
         """The card's HTML once it shows `state`."""
-        wait_until(lambda: self.state(generation) == state, f"{state} (it is {self.state(generation)})", seconds)
+        there = lambda: f"{state} (it is {self.state(generation)})"  # noqa: E731
+        wait_until(lambda: self.state(generation) == state, there, seconds)
         return self.card(generation)
 
     def wait_for_video(self, generation: str, seconds: float = END_SECONDS) -> bytes:
@@ -160,7 +161,7 @@ class Visitor:
             match = re.search(r'<video[^>]*src="(/files/videos/[^"]+)"', self.card(generation))
             return match[1] if match else ""
 
-        path = wait_until(home, f"a stored video; the card says:\n{self.card(generation)}", seconds)
+        path = wait_until(home, lambda: f"a stored video; the card says:\n{self.card(generation)}", seconds)
         answer = self.get(path)
         if answer.status_code == 302:
             answer = requests.get(answer.headers["Location"], timeout=30)

@@ -6,9 +6,10 @@ import pytest
 import requests
 from django.utils import timezone
 
-from tests.people import state_on
+from tests.people import call_back, state_on
 from tests.provider import completed, error, failed
-from videos.models import Generation, Video
+from videos import services
+from videos.models import Generation, GenerationQuerySet, Video
 from videos.states import State
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +55,42 @@ def test_many_tasks_are_asked_about_in_one_request(ada, provider, work, clock, s
     clock.shift(15)
     work()
     assert sorted(provider.asked[-1]["ids"]) == ["task-1", "task-4"]
+
+
+@pytest.fixture
+def callback_before_the_claim(ada, monkeypatch):
+    """A callback comes between the look for due rows and their being taken."""
+    claim = GenerationQuerySet.claim
+
+    def late(rows, *words):
+        call_back(ada.only(), completed("task-1"))
+        return claim(rows, *words)
+
+    return lambda: monkeypatch.setattr(GenerationQuerySet, "claim", late)
+
+
+def test_a_callback_just_before_the_poll_keeps_no_film_waiting(ada, provider, work, clock, callback_before_the_claim):
+    ada.generate()
+    work()
+    clock.shift(15)
+    callback_before_the_claim()
+    services.ask_due()
+    assert ada.only().state == State.COMPLETED
+    assert Generation.objects.due(timezone.now()).exists()
+
+
+def test_a_callback_just_before_the_look_into_the_history_keeps_no_film_waiting(
+    ada, provider, work, clock, callback_before_the_claim
+):
+    provider.create = requests.ReadTimeout()
+    ada.generate()
+    work()
+    assert ada.only().state == State.UNCONFIRMED
+    clock.shift(3600)
+    callback_before_the_claim()
+    services.confirm_due()
+    assert ada.only().state == State.COMPLETED
+    assert Generation.objects.due(timezone.now()).exists()
 
 
 def test_where_the_batch_is_refused_each_is_asked_about(ada, provider, work, clock, monkeypatch):

@@ -219,15 +219,15 @@ def test_a_claimed_row_is_not_due_until_the_lease_ends(owner):
     now = timezone.now()
     row = rows.generation(owner, next_check_at=now)
     lease = timedelta(seconds=90)
-    assert Generation.objects.claim(row.pk, now, lease)
-    assert not Generation.objects.claim(row.pk, now, lease)
-    assert not Generation.objects.claim(row.pk, now + timedelta(seconds=89), lease)
-    assert Generation.objects.claim(row.pk, now + timedelta(seconds=90), lease)
+    assert Generation.objects.claim(row.pk, list(State), now, lease)
+    assert not Generation.objects.claim(row.pk, list(State), now, lease)
+    assert not Generation.objects.claim(row.pk, list(State), now + timedelta(seconds=89), lease)
+    assert Generation.objects.claim(row.pk, list(State), now + timedelta(seconds=90), lease)
 
 
 def test_a_row_that_needs_nothing_is_not_claimed(owner):
     row = rows.generation(owner)
-    assert not Generation.objects.claim(row.pk, timezone.now(), timedelta(seconds=90))
+    assert not Generation.objects.claim(row.pk, list(State), timezone.now(), timedelta(seconds=90))
 
 
 def contest(act) -> list:
@@ -253,7 +253,7 @@ def contest(act) -> list:
 def test_of_many_who_claim_a_row_one_gets_it(owner):
     now = timezone.now()
     row = rows.generation(owner, next_check_at=now)
-    got = contest(lambda: Generation.objects.claim(row.pk, now, timedelta(seconds=90)))
+    got = contest(lambda: Generation.objects.claim(row.pk, list(State), now, timedelta(seconds=90)))
     assert sorted(got) == [False] * 7 + [True]
 
 

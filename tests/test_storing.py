@@ -405,7 +405,7 @@ def test_a_certificate_of_its_own_making_is_not_trusted(settings, listed, mp4, o
         assert server.requests == []
 
 
-def test_proxies_of_the_environment_are_not_used(listed, mp4, monkeypatch):
+def test_proxies_of_the_environment_are_not_used(local_files, listed, mp4, monkeypatch):
     with wire(reply(b"")) as proxy, wire(reply(mp4)) as server:
         listed(server)
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):

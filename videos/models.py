@@ -117,9 +117,9 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         ended: dict[str, Any] = {"finished_at": timezone.now(), "next_check_at": None, **fields}
         return self.move(pk, State.FAILED, error_code=code, error_message=message, **ended)
 
-    def claim(self, pk: uuid.UUID, now: datetime, lease: timedelta) -> bool:
-        """Take a due row for `lease`; whether this caller got it. A killed holder's lease just ends."""
-        return bool(self.due(now).filter(pk=pk).update(next_check_at=now + lease))
+    def claim(self, pk: uuid.UUID, states: list[State], now: datetime, lease: timedelta) -> bool:
+        """Take a due row, still in `states`, for `lease`; whether this caller got it. A killed holder's lease ends."""
+        return bool(self.due(now).filter(pk=pk, state__in=states).update(next_check_at=now + lease))
 
     def due(self, now: datetime) -> GenerationQuerySet:
         """Rows that need work at `now`, or whose time is too far off to be true: the clock was set back since."""

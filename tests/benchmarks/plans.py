@@ -108,7 +108,7 @@ def explained(sql: str) -> dict[str, Any]:
         if connection.vendor == "sqlite":
             cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
             steps = [row[3] for row in cursor.fetchall()]
-            scanned = {match[1] for step in steps if (match := re.match(r"SCAN (\w+)", step))}
+            scanned = {match[1] for step in steps if (match := re.match(r"SCAN (?!CONSTANT ROW)(\w+)", step))}
             # The first of all in an index's order is found at once.
             scans = set() if re.search("ORDER BY .* LIMIT 1$", sql) and len(steps) == 1 else scanned - SMALL
             return {"plan": steps, "scans": sorted(scans), "visited": 0}

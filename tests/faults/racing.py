@@ -30,7 +30,7 @@ def say(word: str, pk: object) -> None:
 def race(pks: list[object]) -> None:
     """Claim each row as all others do at this moment, then launch it."""
     for pk in pks:
-        if Generation.objects.claim(pk, timezone.now(), provider.LEASE):
+        if Generation.objects.claim(pk, list(State), timezone.now(), provider.LEASE):
             say("claimed", pk)
         # Also without the claim: what guards the paid step must hold alone.
         row = Generation.objects.get(pk=pk)

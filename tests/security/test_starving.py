@@ -257,9 +257,7 @@ def laborious_film() -> bytes:
 
 
 def test_twenty_frames_cut_at_once_stop_no_callback(studio, demo, kept_film):
-    path = studio.folder / "data" / "media" / kept_film["file"]
-    kept = path.read_bytes()
-    path.write_bytes(laborious_film())
+    kept = studio.ground.put(kept_film["file"], laborious_film())
     token = demo.get("/").text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
     answers = []
 
@@ -286,7 +284,7 @@ def test_twenty_frames_cut_at_once_stop_no_callback(studio, demo, kept_film):
     finally:
         for thread in threads:
             thread.join(60)
-        path.write_bytes(kept)
+        studio.ground.put(kept_film["file"], kept)
     statuses = [answer.status_code for answer in answers]
     assert set(statuses) == {200, 503}
     refused = next(answer for answer in answers if answer.status_code == 503)

@@ -32,7 +32,7 @@ LINKS_LIVE = timedelta(days=40)
 def bring_home(pk: uuid.UUID) -> bool:
     """Store the video of a completed generation, if it is due; whether this call worked on it."""
     now = timezone.now()
-    if not Generation.objects.filter(state=State.COMPLETED).claim(pk, now, provider.LEASE):
+    if not Generation.objects.claim(pk, [State.COMPLETED], now, provider.LEASE):
         return False
     video = Generation.objects.select_related("video").get(pk=pk).video
     if video is None or video.stored_at:

@@ -31,6 +31,7 @@ CLOCK_SLACK = timedelta(hours=2)
 """The provider's clock and ours may be far apart; what is too old is told apart by its task."""
 PAGES_MOST = 20
 AT_ONCE = 100
+_LOOKED_FOR = [State.UNCONFIRMED, State.FAILED]
 
 
 def confirm_due() -> list[uuid.UUID]:
@@ -38,14 +39,13 @@ def confirm_due() -> list[uuid.UUID]:
     now = timezone.now()
     due = (
         Generation.objects.due(now)
-        .filter(state__in=[State.UNCONFIRMED, State.FAILED], sent_at__isnull=False)
+        .filter(state__in=_LOOKED_FOR, sent_at__isnull=False)
         # An expression, since SQLite would rather go through all that never had a task than through what is due.
         .alias(task=Coalesce("task_id", Value("")))
         .filter(task="")
     )
-    claimed = [
-        pk for pk in list(due.values_list("pk", flat=True)[:100]) if Generation.objects.claim(pk, now, provider.LEASE)
-    ]
+    found = due.values_list("pk", flat=True)[:AT_ONCE]
+    claimed = [pk for pk in list(found) if Generation.objects.claim(pk, _LOOKED_FOR, now, provider.LEASE)]
     if not claimed:
         return []
     rows = list(Generation.objects.filter(pk__in=claimed).order_by("sent_at"))

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 HOURLY = timedelta(hours=1)
 GIVE_UP = timedelta(hours=48)
 """After this long without an end, a task is taken to have vanished at the provider."""
-_ASKED_ABOUT = (State.PROCESSING, State.FAILED)
+_ASKED_ABOUT = [State.PROCESSING, State.FAILED]
 
 
 def ask_due(limit: int = schema.BATCH_MAX) -> list[uuid.UUID]:
@@ -34,7 +34,7 @@ def ask_due(limit: int = schema.BATCH_MAX) -> list[uuid.UUID]:
     now = timezone.now()
     due = Generation.objects.due(now).filter(state__in=_ASKED_ABOUT, task_id__isnull=False)
     found = due.order_by("next_check_at").values_list("pk", flat=True)[: min(limit, schema.BATCH_MAX)]
-    claimed = [pk for pk in list(found) if Generation.objects.claim(pk, now, provider.LEASE)]
+    claimed = [pk for pk in list(found) if Generation.objects.claim(pk, _ASKED_ABOUT, now, provider.LEASE)]
     if not claimed:
         return []
     rows = Generation.objects.filter(pk__in=claimed).values_list("task_id", "pk")

@@ -78,7 +78,7 @@ def _may_send(site: Site, now: datetime) -> bool:
 
 def _submit(pk: uuid.UUID) -> bool:
     """Send one; False where the provider would take no other one now either."""
-    if not Generation.objects.filter(state=State.QUEUED).claim(pk, timezone.now(), provider.LEASE):
+    if not Generation.objects.claim(pk, [State.QUEUED], timezone.now(), provider.LEASE):
         return True
     row = Generation.objects.select_related("start_frame", "end_frame", "source", "owner").get(pk=pk)
     if row.deleted_at is not None:
