@@ -9,6 +9,7 @@ import pytest
 import responses
 import time_machine
 from django.core.cache import cache
+from django.core.files.storage import storages
 from django.utils import timezone
 from huey.contrib.djhuey import HUEY
 
@@ -44,9 +45,8 @@ def _quick(settings, monkeypatch, tmp_path):
     settings.DATA_DIR = tmp_path
     monkeypatch.setattr(provider_service, "ASK_INTERVAL", timedelta(0))
     if SERVERS:
-        own = {"location": tmp_path.name + uuid.uuid4().hex}
-        default = settings.STORAGES["default"]
-        settings.STORAGES = {**settings.STORAGES, "default": {**default, "OPTIONS": {**default["OPTIONS"], **own}}}
+        # The same storage for all, under another prefix: to make its client anew takes a moment.
+        monkeypatch.setattr(storages["default"], "location", tmp_path.name + uuid.uuid4().hex)
         cache.clear()
     HUEY.flush()
 

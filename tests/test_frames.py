@@ -10,7 +10,7 @@ from functools import cache
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.files.storage import default_storage
+from django.core.files.storage import default_storage, storages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, PngImagePlugin
@@ -378,7 +378,7 @@ def test_a_full_disk_leaves_no_row(ada, monkeypatch):
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(default_storage, "save", full)
+    monkeypatch.setattr(type(storages["default"]), "save", full)
     with pytest.raises(OSError, match="No space"):
         services.keep_frame(ada.user, clean(pictures.image()))
     assert not Frame.objects.exists()

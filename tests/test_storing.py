@@ -13,7 +13,7 @@ from pathlib import Path
 
 import certifi
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import default_storage, storages
 from PIL import Image
 
 from tests import pictures
@@ -436,12 +436,13 @@ def test_a_full_disk_is_waited_for_while_the_poster_is_drawn(result_server, mp4,
 @pytest.mark.parametrize("folder", ["videos", "posters"])
 def test_a_full_storage_is_waited_for_and_keeps_no_half(folder, result_server, mp4, settings, monkeypatch):
     result_server.expect_request("/film.mp4").respond_with_data(mp4)
-    real = default_storage.save
+    storage = type(storages["default"])
+    real = storage.save
 
-    def save(name, content, **options):
-        return full() if name.startswith(folder) else real(name, content, **options)
+    def save(own, name, content, **options):
+        return full() if name.startswith(folder) else real(own, name, content, **options)
 
-    monkeypatch.setattr(default_storage, "save", save)
+    monkeypatch.setattr(storage, "save", save)
     fails(Later, result_server.url_for("/film.mp4"), settings, "No space left on device")
 
 

@@ -108,7 +108,10 @@ def explained(sql: str) -> dict[str, Any]:
         if connection.vendor == "sqlite":
             cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
             steps = [row[3] for row in cursor.fetchall()]
-            scanned = {match[1] for step in steps if (match := re.match(r"SCAN (?!CONSTANT ROW)(\w+)", step))}
+            # Where a table has another name in the statement, the plan knows it by that.
+            tables = {alias: table for table, alias in re.findall(r'"(\w+)" "?([UT]\d+)\b', sql)}
+            found = [match[1] for step in steps if (match := re.match(r"SCAN (?!CONSTANT ROW)(\w+)", step))]
+            scanned = {tables.get(name, name) for name in found}
             # The first of all in an index's order is found at once.
             scans = set() if re.search("ORDER BY .* LIMIT 1$", sql) and len(steps) == 1 else scanned - SMALL
             return {"plan": steps, "scans": sorted(scans), "visited": 0}

@@ -9,7 +9,7 @@ import boto3
 import pytest
 import urllib3
 from botocore.exceptions import ClientError
-from django.core.files.storage import default_storage
+from django.core.files.storage import default_storage, storages
 from moto.server import ThreadedMotoServer
 
 from lumasite.bucket import Bucket
@@ -137,7 +137,7 @@ def test_while_the_bucket_takes_nothing_a_film_that_is_stored_again_stays(
 
     services.store_again([ada.only()])
     with monkeypatch.context() as storage:
-        storage.setattr(type(default_storage._wrapped), "_save", refuse)
+        storage.setattr(type(storages["default"]), "_save", refuse)
         work()
     assert Video.objects.get().store_tries == 1
     assert urllib3.request("GET", ada.get(f"/files/{before.file}")["Location"]).data == mp4
