@@ -18,10 +18,11 @@ SPACING_SECONDS = 7
 """Between one generation and the next older one."""
 
 
-def fill(owner: User, count: int) -> None:
+def fill(owner: User, count: int, *, scattered: bool = True) -> None:
     """Give `owner` so many completed generations, one every few seconds up to now, and as many videos.
 
-    Ids are scattered, as real ones are: an index gets no help from their order. Not within a transaction.
+    `scattered` ids are as real ones: an index gets no help from their order, and takes longer to make. Not within a
+    transaction.
     """
     newest = timezone.now()
     video = rows.video(owner, duration=5.0, width=1360, height=752, size=3_000_000, stored_at=newest, created_at=newest)
@@ -29,11 +30,13 @@ def fill(owner: User, count: int) -> None:
     if connection.vendor == "sqlite":
         connection.ensure_connection()
         connection.connection.create_function("md5", 1, _md5, deterministic=True)
-        key, text = "md5('{kind}' || n)", "'{kind}-' || n"
+        key = "md5('{kind}' || n)" if scattered else "printf('%%032x', n)"
+        text = "printf('{kind}-%%08d', n)"
         time = f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', {{column}}, '-' || (n * {SPACING_SECONDS}) || ' seconds')"
         series = f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)"
     else:
-        key, text = "md5('{kind}' || n)::uuid", "'{kind}-' || n"
+        key = "md5('{kind}' || n)::uuid" if scattered else "lpad(to_hex(n), 32, '0')::uuid"
+        text = "'{kind}-' || lpad(n::text, 8, '0')"
         time = f"{{column}} - n * interval '{SPACING_SECONDS} seconds'"
         series = f"(SELECT generate_series(1, {count}) AS n)"
     name = key.format

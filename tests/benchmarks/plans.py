@@ -24,7 +24,7 @@ SMALL = {"videos_site", "videos_user", "django_session", "videos_frame"}
 def main(folder: Path, count: int) -> list[dict[str, Any]]:
     """Fill the database, use the product, have everything explained."""
     worlds.enter(folder, LUMA_MAX_IN_FLIGHT=1000)
-    world = worlds.populate(count)
+    world = worlds.populate(count, scattered=False)
     found: dict[str, dict[str, Any]] = {}
     for by, use in uses(world).items():
         for sql in statements(use):

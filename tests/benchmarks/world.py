@@ -89,7 +89,7 @@ def enter(folder: Path, **given: Any) -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
 
 
-def populate(count: int) -> World:
+def populate(count: int, *, scattered: bool = True) -> World:
     """So many finished generations, and what else a busy site has: a line, running tasks, callbacks."""
     from tests import rows
     from tests.benchmarks.filling import analyse, fill
@@ -98,7 +98,7 @@ def populate(count: int) -> World:
 
     ada = User.objects.create_user("ada", password="a-long-secret")
     bob = User.objects.create_user("bob", password="a-long-secret")
-    fill(ada, count - 1)
+    fill(ada, count - 1, scattered=scattered)
     for _ in range(min(QUEUED, count)):
         rows.generation(bob, State.QUEUED, aspect_ratio="16:9", next_check_at=_now())
     for number in range(min(RUNNING, count)):
