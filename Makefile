@@ -14,12 +14,12 @@ test: $(VENV)/.test
 
 # What needs Chromium; CI runs it too, and fails where Chromium is missing.
 test-browser: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist load -m browser tests/browser $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist load -m browser tests/browser $(ARGS)
 
 # The suite on PostgreSQL, Redis and S3, whose servers it starts and ends (Debian: apt install postgresql redis-server).
-# Left out is what knows neither database nor storage.
+# Left out is what knows neither database nor storage. Three at once: much of it waits for processes.
 test-services: $(VENV)/.test
-	$(BIN)/python -m tests.servers $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not browser" \
+	$(BIN)/python -m tests.servers $(BIN)/python -m pytest -n 3 --dist loadgroup -m "not browser and not pure" \
 		--ignore tests/luma --ignore tests/sandbox --ignore tests/test_architecture.py $(ARGS)
 
 drill: $(VENV)/.test

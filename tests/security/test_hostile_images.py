@@ -142,6 +142,7 @@ def cleaned(tmp_path_factory) -> dict[str, tuple[str, float, float]]:
     return {name: (outcome, room, took) for name, outcome, room, took in map(json.loads, done.stdout.splitlines())}
 
 
+@pytest.mark.pure
 @together
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_and_takes_neither_room_nor_time(cleaned, name):
@@ -151,6 +152,7 @@ def test_a_bomb_is_refused_and_takes_neither_room_nor_time(cleaned, name):
     assert took < 5, "seconds"
 
 
+@pytest.mark.pure
 @together
 @pytest.mark.parametrize("name", LEGIT)
 def test_the_largest_picture_that_is_taken_takes_no_room_either(cleaned, name):
@@ -159,6 +161,7 @@ def test_the_largest_picture_that_is_taken_takes_no_room_either(cleaned, name):
     assert room < 100, "megabytes"
 
 
+@pytest.mark.pure
 def test_a_progressive_jpeg_of_the_usual_kind_is_taken_and_so_is_what_looks_like_scans_behind_it():
     from videos.validators import clean_frame
 
