@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TypedDict
 
 from django.db.models import Case, F, Subquery, Value, When
-from django.db.models.functions import JSONObject
 
 from ..models import Generation, GenerationQuerySet, Site
 
@@ -18,28 +17,31 @@ class HoldUp(TypedDict):
     words: str
 
 
-_HOLD_UP = JSONObject(
-    code=Case(
-        When(stopped=True, then=Value("stopped")),
-        When(paused_at__isnull=False, then=F("paused_code")),
-        default=Value(""),
-    ),
-    words=F("paused_message"),
+_CODE = Case(
+    When(stopped=True, then=Value("stopped")),
+    When(paused_at__isnull=False, then=F("paused_code")),
+    default=Value(""),
 )
 
 
 def hold_up() -> HoldUp:
     """What holds up everybody now, in one quick query."""
-    told: HoldUp = Site.objects.values_list(_HOLD_UP, flat=True).get()
-    return told
+    code, words = Site.objects.values_list(_CODE, "paused_message").get()
+    return HoldUp(code=code, words=words)
 
 
 def with_hold_up(rows: GenerationQuerySet) -> GenerationQuerySet:
     """`rows`, and along with them, in the same query, what `hold_up_beside` tells."""
-    return rows.annotate(hold_up=Subquery(Site.objects.filter(pk=1).values(found=_HOLD_UP)))
+    site = Site.objects.filter(pk=1)
+    # Two plain columns: for a JSON object Django first tries the database out, under a lock, and believes for ever
+    # that it knows none where the lock was not to be had.
+    return rows.annotate(
+        hold_up_code=Subquery(site.values(found=_CODE)), hold_up_words=Subquery(site.values("paused_message"))
+    )
 
 
 def hold_up_beside(found: list[Generation]) -> HoldUp:
     """What came with rows of `with_hold_up`; where there are none, it is asked for."""
-    told: HoldUp = vars(found[0])["hold_up"] if found else hold_up()
-    return told
+    if not found:
+        return hold_up()
+    return HoldUp(code=vars(found[0])["hold_up_code"], words=vars(found[0])["hold_up_words"])

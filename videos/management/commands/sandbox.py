@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import queue
 import signal
-import threading
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,10 @@ class Command(BaseCommand):
             raise CommandError("--chaos is a probability: give it a number from 0 to 1.")
         folder = options["data"] or Path(settings.DATA_DIR) / "provider"
         names = ("seconds", "token", "chaos", "seed", "quick", "host")
-        stopped = threading.Event()
+        # Not an Event: set by a handler in the moment in which the same thread begins to wait, it waits for ever.
+        stopped: queue.SimpleQueue[int] = queue.SimpleQueue()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopped.set())
+            signal.signal(number, lambda number, _: stopped.put(number))
         try:
             sandbox = Sandbox(folder, port, **{name: options[name] for name in names}).start()
         except OSError as error:
@@ -50,6 +51,6 @@ class Command(BaseCommand):
         try:
             self.stdout.write(f"The sandbox is at {sandbox.url} (Ctrl-C ends it)")
             self.stdout.flush()
-            stopped.wait()
+            stopped.get()
         finally:
             sandbox.stop()
