@@ -33,8 +33,8 @@ keepalive = 5
 
 # --- processes don't grow old ---------------------------------------------------------------------
 
-# Pictures and films are decoded by libraries in C: what one of them may leak goes with the process. With the jitter
-# they do not all end at once.
+# What a library may leak over weeks goes with the process (pictures and films have short-lived ones of their own).
+# With the jitter they do not all end at once.
 max_requests = 20_000
 max_requests_jitter = 5_000
 # Heartbeats are files: on a disk, a busy one can stop a process for as long as it is busy.
