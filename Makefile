@@ -9,15 +9,16 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py studio
 
+# Three at once on two cores: much of it waits for processes.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not browser and not service" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not browser and not service" $(ARGS)
 
 # What needs Chromium; CI runs it too, and fails where Chromium is missing.
 test-browser: $(VENV)/.test
 	$(BIN)/python -m pytest -n 3 --dist load -m browser tests/browser $(ARGS)
 
 # The suite on PostgreSQL, Redis and S3, whose servers it starts and ends (Debian: apt install postgresql redis-server).
-# Left out is what knows neither database nor storage. Three at once: much of it waits for processes.
+# Left out is what knows neither database nor storage.
 test-services: $(VENV)/.test
 	$(BIN)/python -m tests.servers $(BIN)/python -m pytest -n 3 --dist loadgroup -m "not browser and not pure" \
 		--ignore tests/luma --ignore tests/sandbox --ignore tests/test_architecture.py $(ARGS)

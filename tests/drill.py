@@ -109,6 +109,7 @@ class Drill:
             "LUMA_POLL_SECONDS": "2",
             "LUMA_CONFIRM_SECONDS": str(options.confirm),
             "QUICK_ASK": str(ASK_SECONDS),
+            "QUICK_SWEEP": str(options.sweep),
         }
         self.upheaval = Upheaval(self) if options.servers else None
 
@@ -234,6 +235,7 @@ def main() -> int:
     parser.add_argument("--servers", action="store_true", help="on PostgreSQL, Redis and S3, which are restarted")
     parser.add_argument("--seconds-most", type=int, default=900, help="when to give up waiting")
     parser.add_argument("--confirm", type=int, default=60, help="LUMA_CONFIRM_SECONDS")
+    parser.add_argument("--sweep", type=int, default=60, help="seconds between two sweeps")
     parser.add_argument("--in-flight", type=int, default=20, help="LUMA_MAX_IN_FLIGHT")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="leave the folder behind, to look at")

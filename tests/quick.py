@@ -35,6 +35,8 @@ def set_up() -> None:
     else:
         options["options"] = f"-c lock_timeout={seconds('DATABASE', 20):.0f}s"
     django.setup()
+    from huey import consumer
+
     from videos import worker
     from videos.services import confirming, provider
 
@@ -42,6 +44,7 @@ def set_up() -> None:
     provider.ASK_INTERVAL = timedelta(seconds=seconds("ASK", 1.05))
     confirming.ASK_AFTER = (0, 2, 5, 10)
     worker.SHUTDOWN_SECONDS = seconds("SHUTDOWN", 30)
+    consumer.Scheduler.periodic_task_seconds = seconds("SWEEP", 60)
     if os.environ.get("QUICK_SANDBOX"):
         from videos.sandbox import server
 

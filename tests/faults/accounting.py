@@ -103,8 +103,11 @@ def _crowd(times: list[float], seconds: float) -> int:
 
 
 def _faults(logs: str) -> list[str]:
-    """The last line of each traceback: what was raised."""
-    return re.findall(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)+(.*)", logs, re.MULTILINE)
+    """The last line of each traceback: what was raised in the end, not what that came of."""
+    pieces = re.split(r"^Traceback \(most recent call last\):\n", logs, flags=re.MULTILINE)[1:]
+    link = re.compile(r"^(The above exception was the direct cause|During handling of the above)", re.MULTILINE)
+    ends = (re.match(r"(?:[ \t].*\n|\n)+(.*)", piece) for piece in pieces if not link.search(piece))
+    return [end[1] for end in ends if end]
 
 
 def _of_upheaval(drill: Any, fault: str) -> bool:
