@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from huey.contrib.djhuey import HUEY
 
 from tests.people import call_back, state_on
 from tests.provider import completed, failed
@@ -149,3 +150,24 @@ def test_a_sender_gone_mad_does_not_fill_the_disk(sent, monkeypatch):
     for _ in range(5):
         assert call_back(sent, b"{}").status_code == 200
     assert Callback.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("notice", "others", "woken"),
+    [
+        (failed(), False, []),
+        (failed(), True, ["fill"]),
+        (completed(), False, ["advance"]),
+        (completed(), True, ["advance", "fill"]),
+        (b"nonsense", False, ["advance"]),
+    ],
+)
+def test_the_worker_is_woken_for_what_there_is_to_do(
+    bob, sent, django_capture_on_commit_callbacks, notice, others, woken
+):
+    if others:
+        bob.generate()
+    HUEY.flush()
+    with django_capture_on_commit_callbacks(execute=True):
+        call_back(sent, notice)
+    assert sorted(task.name for task in HUEY.pending()) == woken

@@ -42,8 +42,7 @@ def wake(pk: uuid.UUID) -> None:
 
 def _enqueue(pk: uuid.UUID) -> None:
     try:
-        fill()
-        advance(str(pk))
+        again([pk], freed=True)
     except Exception:
         # The row says what it needs; without the queue the sweep finds it within a minute.
         logger.exception("generation %s: the queue can't be reached", pk)
@@ -62,9 +61,7 @@ def advance(pk: str) -> None:
     finally:
         if downloads:
             _downloads.release()
-    again(touched)
-    if touched:
-        fill()
+    again(touched, freed=bool(touched))
 
 
 @db_task()
@@ -103,17 +100,26 @@ def start() -> None:
         again(services.due_soon(timedelta(seconds=SOON_SECONDS)))
 
 
-def again(touched: Iterable[uuid.UUID]) -> None:
-    """Schedule the next step of each generation, where it has one soon."""
+def again(touched: Iterable[uuid.UUID], *, freed: bool = False) -> None:
+    """Enqueue the next step of each generation, where it has one soon; `freed`: a slot may be free for others, too.
+
+    Nothing is enqueued where nothing is to do: in a burst of callbacks the worker has the same processors.
+    """
     now = timezone.now()
+    fills = freed and services.anybody_waits(now)
     rows = Generation.objects.filter(pk__in=list(touched), next_check_at__isnull=False)
     for pk, state, due in rows.values_list("pk", "state", "next_check_at"):
-        task, args = (fill, ()) if state == State.QUEUED else (advance, (str(pk),))
         delay = (due - now).total_seconds() if due else 0
+        if state == State.QUEUED and delay <= 0:
+            fills = True
+            continue
+        task, args = (fill, ()) if state == State.QUEUED else (advance, (str(pk),))
         if delay <= 0:
             task(*args)
         elif delay <= SOON_SECONDS:
             task.schedule(args=args, delay=delay)
+    if fills:
+        fill()
 
 
 def waiting() -> int | None:

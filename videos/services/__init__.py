@@ -17,7 +17,7 @@ from .mailing import mail_reset, may_reset
 from .provider import frame_route
 from .reconciling import advance, after_restore, ask_now, beat, due_rows, due_soon, mark_failed, reconcile, store_again
 from .results import apply_result, take_callback
-from .submitting import held, submit_due
+from .submitting import anybody_waits, held, submit_due
 
 __all__ = [
     "Asked",
@@ -27,6 +27,7 @@ __all__ = [
     "TooBusy",
     "advance",
     "after_restore",
+    "anybody_waits",
     "apply_result",
     "ask_due",
     "ask_now",

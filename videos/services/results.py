@@ -32,7 +32,8 @@ def apply_result(pk: uuid.UUID, reading: schema.Reading, via: Via) -> Callback.O
     than the generation's own changes nothing but that the own task is asked about soon.
     """
     now = timezone.now()
-    with transaction.atomic():
+    # Without a savepoint: a caller whose transaction this is part of undoes its own share, too.
+    with transaction.atomic(savepoint=False):
         row = Generation.objects.select_for_update().get(pk=pk)
         if _other_task(row, reading):
             ask_soon(row, now)

@@ -44,6 +44,11 @@ def submit_due() -> list[uuid.UUID]:
     return tried
 
 
+def anybody_waits(now: datetime) -> bool:
+    """Whether a queued generation could be sent at `now`, were a slot free."""
+    return Generation.objects.due(now).filter(state=State.QUEUED).exists()
+
+
 def _next(now: datetime, tried: list[uuid.UUID]) -> uuid.UUID | None:
     if not _may_send(Site.objects.get(), now):
         return None
