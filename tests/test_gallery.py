@@ -5,13 +5,18 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import rows as a_row
 from tests.people import call_back, card, state_on
 from tests.provider import completed, error
 from videos.models import Generation
+from videos.reading import MAYBE_CHARGED, TO_BE_CHANGED
+from videos.states import State
 from videos.views.gallery import read_cursor
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +59,43 @@ def test_the_newest_comes_first_and_every_page_follows_without_gaps_or_repeats(a
         seen += ids_on(page)
         path = "/" + next_link(page) if next_link(page) else ""
     assert seen == [str(row.pk) for row in reversed(rows)]
+
+
+def every_kind(owner):
+    """A card of each kind there is; their rows."""
+    film = a_row.stored_video(owner)
+    kinds = [film]
+    for state in State:
+        for fields in ({"start_frame": a_row.frame(owner)}, {"action": "extend", "source": film.video}):
+            kinds.append(a_row.generation(owner, state, loop=True, trace_id="trace-1", **fields))
+    for code in sorted(MAYBE_CHARGED | TO_BE_CHANGED):
+        kinds.append(a_row.generation(owner, State.FAILED, error_code=code, error_message="No.", task_id=f"t-{code}"))
+    lost = a_row.video(owner, thumbnail_url="https://cdn.provider.example/x.jpg", expired_at=timezone.now())
+    deleted = a_row.generation(owner, State.COMPLETED, video=lost, aspect_ratio="", deleted_at=timezone.now())
+    kinds.append(a_row.generation(owner, State.FAILED, action="extend", source=deleted.video))
+    kinds.append(a_row.generation(owner, State.FAILED, action="extend", source_url="https://example.com/x.mp4"))
+    kinds.append(a_row.generation(owner, State.COMPLETED, video=a_row.video(owner, expired_at=timezone.now())))
+    return kinds
+
+
+def test_no_kind_of_card_needs_another_query(ada):
+    def queries(path):
+        with CaptureQueriesContext(connection) as found:
+            assert ada.get(path).status_code == 200
+        return len(found)
+
+    def poll(cards):
+        return "/generations/live/?" + "&".join(f"seen={row.pk}:another" for row in cards)
+
+    a_row.generation(ada.user, State.FAILED)
+    alone = queries("/")
+    kinds = every_kind(ada.user)
+    path = "/"
+    while path:
+        assert queries(path) == alone
+        path = "/" + next_link(ada.get(path)) if next_link(ada.get(path)) else ""
+    # Their places in line are found together.
+    assert queries(poll(kinds)) == queries(poll([row for row in kinds if row.state == State.QUEUED]))
 
 
 def test_rows_of_the_same_instant_are_neither_lost_nor_repeated_at_a_page_break(ada):
