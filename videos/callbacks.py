@@ -18,7 +18,6 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from . import services, tasks
-from .models import Generation
 
 BODY_MAX = 64 * 1024
 """Bytes; the results in the provider's documents have less than 1 KiB."""
@@ -34,10 +33,6 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
         length = 0
     if length > BODY_MAX:
         return JsonResponse({"error": "too large"}, status=413)
-    # PostgreSQL refuses to compare anything with a NUL.
-    generation = None if "\0" in token else Generation.objects.only("pk").filter(callback_token=token).first()
-    if generation is None:
-        return JsonResponse({"error": "unknown"}, status=404)
     try:
         body = request.read(BODY_MAX + 1)
     except OSError:
@@ -45,6 +40,9 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
         body = b""
     if len(body) > BODY_MAX:
         return JsonResponse({"error": "too large"}, status=413)
-    services.take_callback(generation, body)
-    tasks.wake(generation.pk)
+    # PostgreSQL refuses to compare anything with a NUL.
+    pk = None if "\0" in token else services.take_callback(token, body)
+    if pk is None:
+        return JsonResponse({"error": "unknown"}, status=404)
+    tasks.wake(pk)
     return JsonResponse({"received": True})

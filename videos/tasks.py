@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -105,21 +106,28 @@ def again(touched: Iterable[uuid.UUID], *, freed: bool = False) -> None:
 
     Nothing is enqueued where nothing is to do: in a burst of callbacks the worker has the same processors.
     """
-    now = timezone.now()
-    fills = freed and services.anybody_waits(now)
-    rows = Generation.objects.filter(pk__in=list(touched), next_check_at__isnull=False)
-    for pk, state, due in rows.values_list("pk", "state", "next_check_at"):
-        delay = (due - now).total_seconds() if due else 0
-        if state == State.QUEUED and delay <= 0:
-            fills = True
+    now, fills = timezone.now(), False
+    rows = Generation.objects.filter(pk__in=list(touched)).annotate(others=services.anybody_waits(now))
+    for pk, state, due, others in rows.values_list("pk", "state", "next_check_at", "others"):
+        fills |= freed and others
+        if due is None:
             continue
-        task, args = (fill, ()) if state == State.QUEUED else (advance, (str(pk),))
-        if delay <= 0:
-            task(*args)
-        elif delay <= SOON_SECONDS:
-            task.schedule(args=args, delay=delay)
+        delay = (due - now).total_seconds()
+        if state != State.QUEUED:
+            _at(delay, advance, str(pk))
+        elif delay <= 0:
+            fills = True
+        else:
+            _at(delay, fill)
     if fills:
         fill()
+
+
+def _at(delay: float, task: Any, *args: str) -> None:
+    if delay <= 0:
+        task(*args)
+    elif delay <= SOON_SECONDS:
+        task.schedule(args=args, delay=delay)
 
 
 def waiting() -> int | None:

@@ -31,46 +31,39 @@ def apply_result(pk: uuid.UUID, reading: schema.Reading, via: Via) -> Callback.O
     A success is taken from every state but completed, and never undone. A result of another task
     than the generation's own changes nothing but that the own task is asked about soon.
     """
-    now = timezone.now()
-    # Without a savepoint: a caller whose transaction this is part of undoes its own share, too.
-    with transaction.atomic(savepoint=False):
-        row = Generation.objects.select_for_update().get(pk=pk)
-        if _other_task(row, reading):
-            ask_soon(row, now)
-            return Callback.Outcome.OTHER_TASK
-        # `changed` counts what the user can see; times and ids alone are no change.
-        if isinstance(reading, schema.Completed):
-            changed = _complete(row, reading, via, now)
-        elif isinstance(reading, schema.Failed):
-            changed = _fail(row, reading, via, now)
-        else:
-            changed = _accept(row, reading, via, now)
-    if changed:
-        logger.info("generation %s: %s by %s", pk, type(reading).__name__.lower(), via)
-    return Callback.Outcome.APPLIED if changed else Callback.Outcome.UNCHANGED
-
-
-def take_callback(generation: Generation, body: bytes) -> Callback.Outcome:
-    """Record a callback on the generation's own URL and apply what it says, in one transaction."""
-    now = timezone.now()
-    try:
-        reading = schema.read_result(schema.load(body))
-    except ValueError:
-        reading = None
     with transaction.atomic():
-        outcome = apply_result(generation.pk, reading, "callback") if reading else Callback.Outcome.UNREADABLE
+        row = Generation.objects.select_for_update().get(pk=pk)
+        return _apply(row, reading, via, timezone.now())
+
+
+def take_callback(token: str, body: bytes) -> uuid.UUID | None:
+    """Record a callback on a generation's own URL and apply what it says, in one transaction; whose token it is.
+
+    As few statements as can be: callbacks come in bursts.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        row = Generation.objects.select_for_update().filter(callback_token=token).first()
+        if row is None:
+            return None
+        try:
+            reading = schema.read_result(schema.load(body))
+        except ValueError:
+            reading = None
+        outcome = _apply(row, reading, "callback", now) if reading else Callback.Outcome.UNREADABLE
         if reading is None or isinstance(reading, schema.Running):
-            ask_soon(Generation.objects.get(pk=generation.pk), now)
-        if generation.callbacks.count() < CALLBACKS_KEPT:
-            generation.callbacks.create(
+            ask_soon(row, now)
+        # Those that changed something are few, and worth their room.
+        if outcome == Callback.Outcome.APPLIED or row.callbacks.count() < CALLBACKS_KEPT:
+            row.callbacks.create(
                 received_at=now,
                 outcome=outcome,
                 task_id=reading.task_id if reading else "",
                 trace_id=reading.trace_id if reading else "",
                 body=body,
             )
-    logger.info("generation %s: callback, %s", generation.pk, outcome)
-    return outcome
+    logger.info("generation %s: callback, %s", row.pk, outcome)
+    return row.pk
 
 
 def ask_soon(row: Generation, now: datetime) -> None:
@@ -84,6 +77,24 @@ def ask_soon(row: Generation, now: datetime) -> None:
         | Q(state=State.FAILED, error_code="not_confirmed"),
         pk=row.pk,
     ).update(next_check_at=now)
+
+
+def _apply(row: Generation, reading: schema.Reading, via: Via, now: datetime) -> Callback.Outcome:
+    """What `apply_result` does, to a row that the caller has locked."""
+    if _other_task(row, reading):
+        ask_soon(row, now)
+        return Callback.Outcome.OTHER_TASK
+    # `changed` counts what the user can see; times and ids alone are no change.
+    if isinstance(reading, schema.Completed):
+        changed = _complete(row, reading, via, now)
+    elif isinstance(reading, schema.Failed):
+        changed = _fail(row, reading, via, now)
+    else:
+        changed = _accept(row, reading, via, now)
+    if changed:
+        name = type(reading).__name__.lower()
+        transaction.on_commit(lambda: logger.info("generation %s: %s by %s", row.pk, name, via))
+    return Callback.Outcome.APPLIED if changed else Callback.Outcome.UNCHANGED
 
 
 def _other_task(row: Generation, reading: schema.Reading) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Exists, Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -44,9 +44,9 @@ def submit_due() -> list[uuid.UUID]:
     return tried
 
 
-def anybody_waits(now: datetime) -> bool:
-    """Whether a queued generation could be sent at `now`, were a slot free."""
-    return Generation.objects.due(now).filter(state=State.QUEUED).exists()
+def anybody_waits(now: datetime) -> Exists:
+    """Part of a query: whether a queued generation could be sent at `now`, were a slot free."""
+    return Exists(Generation.objects.due(now).filter(state=State.QUEUED))
 
 
 def _next(now: datetime, tried: list[uuid.UUID]) -> uuid.UUID | None:
