@@ -22,6 +22,10 @@ _CODE = Case(
     When(paused_at__isnull=False, then=F("paused_code")),
     default=Value(""),
 )
+# Two plain columns: for a JSON object Django first tries the database out, under a lock, and believes for ever that
+# it knows none where the lock was not to be had.
+_CODE_BESIDE = Subquery(Site.objects.filter(pk=1).values(found=_CODE))
+_WORDS_BESIDE = Subquery(Site.objects.filter(pk=1).values("paused_message"))
 
 
 def hold_up() -> HoldUp:
@@ -32,12 +36,7 @@ def hold_up() -> HoldUp:
 
 def with_hold_up(rows: GenerationQuerySet) -> GenerationQuerySet:
     """`rows`, and along with them, in the same query, what `hold_up_beside` tells."""
-    site = Site.objects.filter(pk=1)
-    # Two plain columns: for a JSON object Django first tries the database out, under a lock, and believes for ever
-    # that it knows none where the lock was not to be had.
-    return rows.annotate(
-        hold_up_code=Subquery(site.values(found=_CODE)), hold_up_words=Subquery(site.values("paused_message"))
-    )
+    return rows.annotate(hold_up_code=_CODE_BESIDE, hold_up_words=_WORDS_BESIDE)
 
 
 def hold_up_beside(found: list[Generation]) -> HoldUp:
