@@ -119,12 +119,17 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
 
     def claim(self, pk: uuid.UUID, states: list[State], now: datetime, lease: timedelta) -> bool:
         """Take a due row, still in `states`, for `lease`; whether this caller got it. A killed holder's lease ends."""
-        return bool(self.due(now).filter(pk=pk, state__in=states).update(next_check_at=now + lease))
+        return bool(self.due(now, *states).filter(pk=pk).update(next_check_at=now + lease))
 
-    def due(self, now: datetime) -> GenerationQuerySet:
-        """Rows that need work at `now`, or whose time is too far off to be true: the clock was set back since."""
+    def due(self, now: datetime, *states: State) -> GenerationQuerySet:
+        """Rows, of `states` if given, that need work at `now`.
+
+        These are also those whose time is too far off to be true: the clock was set back since.
+        """
         far = Q(next_check_at__gt=now + FARTHEST) | Q(state=State.QUEUED, next_check_at__gt=now + FARTHEST_QUEUED)
-        return self.filter(Q(next_check_at__lte=now) | far)
+        rows = self.filter(Q(next_check_at__lte=now) | far)
+        # Told by what they are not: SQLite would go through all that ever failed rather than through what is due.
+        return rows.exclude(state__in=set(State) - set(states)) if states else rows
 
     def in_flight(self, now: datetime) -> GenerationQuerySet:
         """Rows that hold one of the provider's slots."""

@@ -19,7 +19,7 @@ SPACING_SECONDS = 7
 
 
 def fill(owner: User, count: int, *, scattered: bool = True) -> None:
-    """Give `owner` so many completed generations, one every few seconds up to now, and as many videos.
+    """Give `owner` so many generations, one every few seconds up to now, and as many videos. One in ten has failed.
 
     `scattered` ids are as real ones: an index gets no help from their order, and takes longer to make. Not within a
     transaction.
@@ -46,7 +46,8 @@ def fill(owner: User, count: int, *, scattered: bool = True) -> None:
             Generation,
             {
                 "id": name(kind="generation"),
-                "video_id": name(kind="video"),
+                "video_id": f"CASE WHEN n %% 10 <> 0 THEN {name(kind='video')} END",
+                "state": "CASE WHEN n %% 10 <> 0 THEN 'completed' ELSE 'failed' END",
                 "submission_key": name(kind="submission"),
                 "task_id": text.format(kind="task"),
                 "callback_token": text.format(kind="token"),

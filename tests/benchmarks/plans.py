@@ -2,7 +2,7 @@
 
 Every statement of the gallery, the live poll, the callback and the sweep is taken down as it is really sent, and the
 database explains it. Prints a JSON list of {"by", "sql", "plan", "scans", "visited"}: `scans` are tables that are read
-from one end to the other, `visited` is the most rows that a step of the plan looked at (PostgreSQL alone tells).
+from one end to the other, `visited` is the most rows that a step of the plan looked at (of SQLite it is guessed).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from tests.benchmarks import world as worlds
 
 SMALL = {"videos_site", "videos_user", "django_session", "videos_frame"}
 """Tables that have a handful of rows in this world."""
+INSTRUCTIONS = 20
+"""About so many instructions SQLite's machine needs for a row."""
 
 
 def main(folder: Path, count: int) -> list[dict[str, Any]]:
@@ -48,6 +50,7 @@ def uses(world: worlds.World) -> dict[str, Callable[[], object]]:
     latest = list(Generation.objects.filter(owner=world.ada).order_by("-created_at")[: worlds.NEWEST])
     seen = "&".join(f"seen={row.pk}:{row.stamp}" for row in latest)
     old = Generation.objects.filter(owner=world.ada).order_by("created_at")[world.rows // 2]
+    film = Generation.objects.filter(owner=world.ada, video__isnull=False).values_list("video_id", flat=True).first()
     waiting = rows.generation(world.ada, State.QUEUED, aspect_ratio="16:9", next_check_at=timezone.now())
     running = Generation.objects.filter(owner=world.bob, task_id__isnull=False).first()
     assert running is not None
@@ -79,6 +82,8 @@ def uses(world: worlds.World) -> dict[str, Callable[[], object]]:
         "gallery": page("/"),
         "gallery, deep": page(world.deep_path()),
         "page of a generation": page(f"/generations/{old.pk}/"),
+        "a film's file": page(f"/files/videos/{film}.mp4", 404, 302),
+        "frames": page("/frames/"),
         "live poll": page(f"/generations/live/?{seen}", 286),
         "live poll, waiting": page(f"/generations/live/?seen={waiting.pk}:x"),
         "callback": called_back(callback, 200),
@@ -114,7 +119,7 @@ def explained(sql: str) -> dict[str, Any]:
             scanned = {tables.get(name, name) for name in found}
             # The first of all in an index's order is found at once.
             scans = set() if re.search("ORDER BY .* LIMIT 1$", sql) and len(steps) == 1 else scanned - SMALL
-            return {"plan": steps, "scans": sorted(scans), "visited": 0}
+            return {"plan": steps, "scans": sorted(scans), "visited": _visited(sql)}
         with transaction.atomic():
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
             (answer,) = cursor.fetchone()
@@ -126,6 +131,26 @@ def explained(sql: str) -> dict[str, Any]:
         (step["Actual Rows"] + step.get("Rows Removed by Filter", 0)) * step["Actual Loops"] for step in steps
     )
     return {"plan": plan, "scans": sorted(scanned - SMALL), "visited": visited}
+
+
+def _visited(sql: str) -> int:
+    """SQLite tells no rows, but how many instructions of its machine a statement took."""
+    from django.db import connection, transaction
+
+    ticks = 0
+
+    def tick() -> int:
+        nonlocal ticks
+        ticks += 1
+        return 0
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        connection.connection.set_progress_handler(tick, INSTRUCTIONS)
+        cursor.execute(sql)
+        cursor.fetchall()
+        connection.connection.set_progress_handler(None, 0)
+        transaction.set_rollback(True)
+    return ticks
 
 
 def _steps(plan: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """A database for servers under load: `python -m tests.benchmarks.prepare FOLDER FAUCET_PORT`.
 
-Prints JSON: Ada's `cookie`; `seen`, what the live poll of her first page asks about, and `open`, the part of it that
-may change; `running`, [token, task id] of tasks that run; `environ`, what leads other processes to the same ground.
+Prints JSON: Ada's `cookie`; `seen`, the cards of her first page that may change, which its live poll asks about;
+`running`, [token, task id] of tasks that run; `environ`, what leads other processes to the same ground.
 """
 
 from __future__ import annotations
@@ -50,8 +50,7 @@ def main(folder: Path, faucet: int) -> dict[str, object]:
     cards = list(Generation.objects.filter(owner=world.ada).order_by("-created_at")[:NEWEST])
     return {
         "cookie": world.client().cookies["sessionid"].value,
-        "seen": [f"{card.pk}:{card.stamp}" for card in cards],
-        "open": [f"{card.pk}:{card.stamp}" for card in cards if card.state == State.PROCESSING],
+        "seen": [f"{card.pk}:{card.stamp}" for card in cards if card.open],
         "own": list(Generation.objects.filter(task_id__startswith="open-").values_list("callback_token", "task_id")),
         "running": [(row.callback_token, row.task_id) for row in running],
         "environ": {name: value for name, value in os.environ.items() if name in worlds.GIVEN},

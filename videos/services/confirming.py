@@ -38,8 +38,8 @@ def confirm_due() -> list[uuid.UUID]:
     """Look for the tasks of due unconfirmed generations; the generations that were looked for."""
     now = timezone.now()
     due = (
-        Generation.objects.due(now)
-        .filter(state__in=_LOOKED_FOR, sent_at__isnull=False)
+        Generation.objects.due(now, *_LOOKED_FOR)
+        .filter(sent_at__isnull=False)
         # An expression, since SQLite would rather go through all that never had a task than through what is due.
         .alias(task=Coalesce("task_id", Value("")))
         .filter(task="")

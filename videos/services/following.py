@@ -32,7 +32,7 @@ def ask_due(limit: int = schema.BATCH_MAX) -> list[uuid.UUID]:
     Besides running ones these are failed ones that somebody wants asked about once more.
     """
     now = timezone.now()
-    due = Generation.objects.due(now).filter(state__in=_ASKED_ABOUT, task_id__isnull=False)
+    due = Generation.objects.due(now, *_ASKED_ABOUT).filter(task_id__isnull=False)
     found = due.order_by("next_check_at").values_list("pk", flat=True)[: min(limit, schema.BATCH_MAX)]
     claimed = [pk for pk in list(found) if Generation.objects.claim(pk, _ASKED_ABOUT, now, provider.LEASE)]
     if not claimed:
@@ -47,7 +47,7 @@ def ask_due(limit: int = schema.BATCH_MAX) -> list[uuid.UUID]:
     for task in tasks:
         if (pk := task_ids.get(task.id)) is not None:
             apply_result(pk, task.reading, "asked")
-    for row in Generation.objects.filter(pk__in=claimed, state__in=_ASKED_ABOUT):
+    for row in Generation.objects.filter(pk__in=claimed):
         _ask_again(row, timezone.now())
     return claimed
 
@@ -72,6 +72,7 @@ def _ask(task_ids: list[str]) -> Iterable[schema.Task]:
 def _ask_again(row: Generation, now: datetime) -> None:
     if row.state == State.FAILED:
         Generation.objects.filter(pk=row.pk, state=State.FAILED).update(next_check_at=None)
+    if row.state != State.PROCESSING:
         return
     if row.sent_at is not None and now - row.sent_at > GIVE_UP:
         Generation.objects.fail(row.pk, "never_answered", _("The provider took the task and never told its end."))
