@@ -314,3 +314,14 @@ def test_with_many_cards_open_the_poll_sees_them_all_in_one_request(ada):
     for place, row in enumerate(rows, start=1):
         row.place = place
     assert live(ada, *rows).status_code == 204
+
+
+def test_a_videos_page_shows_its_extensions_but_not_the_deleted_ones(ada):
+    film = a_row.stored_video(ada.user)
+    shown, deleted = (
+        a_row.generation(ada.user, State.FAILED, action="extend", source=film.video, prompt=prompt, deleted_at=at)
+        for prompt, at in (("goes on", None), ("was deleted", timezone.now()))
+    )
+    page = ada.get(f"/generations/{film.pk}/").content.decode()
+    assert f"/generations/{shown.pk}/" in page
+    assert str(deleted.pk) not in page
