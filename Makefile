@@ -32,7 +32,7 @@ screenshots: $(VENV)/.test
 messages: $(VENV)/.test
 	$(BIN)/python -m tests.catalogue
 
-# Ratios, never bare seconds; nothing else should go on meanwhile. See docs/scale.md.
+# Ratios, never bare seconds; nothing else should go on meanwhile. The README has the last table.
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 

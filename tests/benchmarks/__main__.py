@@ -1,7 +1,7 @@
 """All that is measured: `python -m tests.benchmarks`, which is `make bench`.
 
-Ratios within one run, on SQLite with local files, and on PostgreSQL, Redis and S3 where they are installed. Takes some
-twenty minutes; nothing else should go on meanwhile.
+Ratios within one run, on SQLite with local files, and on PostgreSQL, Redis and S3 where they are installed. Takes half
+an hour; nothing else should go on meanwhile.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--only", choices=KINDS, help="this kind of ground alone")
     parser.add_argument("--many", type=int, default=1_000_000, help="rows of the large database")
-    parser.add_argument("--without-drill", action="store_true", help="leave out the drill, which takes ten minutes")
+    parser.add_argument("--without-drill", action="store_true", help="leave out the drill, which takes a quarter of an hour")
     parser.add_argument("--one", choices=KINDS.values(), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:

@@ -61,4 +61,4 @@ def shown(lines: list[Line]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"
+    return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.{2 if abs(value) >= 0.1 else 3}f}"
