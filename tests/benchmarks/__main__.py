@@ -69,7 +69,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--only", choices=KINDS, help="this kind of ground alone")
     parser.add_argument("--many", type=int, default=1_000_000, help="rows of the large database")
-    parser.add_argument("--without-drill", action="store_true", help="leave out the drill, which takes a quarter of an hour")
+    parser.add_argument("--without-drill", action="store_true", help="leave out the drills, half of the time")
     parser.add_argument("--one", choices=KINDS.values(), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
