@@ -1,7 +1,9 @@
 """The provider's notices: whatever comes, each video appears once, and nothing breaks."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from huey.contrib.djhuey import HUEY
 
 from tests.people import call_back, state_on
@@ -76,6 +78,13 @@ def test_a_forged_token_is_unknown_and_nothing_is_stored(sent):
     answer = Client().post("/callbacks/luma/forged/", b"{}", content_type="application/json")
     assert answer.status_code == 404
     assert not Callback.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_strangers_make_no_writer_wait():
+    with CaptureQueriesContext(connection) as found:
+        assert Client().post("/callbacks/luma/forged/", b"{}", content_type="application/json").status_code == 404
+    assert [query["sql"].partition(" ")[0] for query in found] == ["SELECT"]
 
 
 def test_another_tasks_result_is_recorded_and_our_own_task_is_asked_about(ada, provider, sent, work):

@@ -42,14 +42,16 @@ def take_callback(token: str, body: bytes) -> uuid.UUID | None:
     As few statements as can be: callbacks come in bursts.
     """
     now = timezone.now()
+    # Before the transaction: strangers must not make SQLite's writers wait.
+    pk = Generation.objects.filter(callback_token=token).values_list("pk", flat=True).first()
+    if pk is None:
+        return None
+    try:
+        reading = schema.read_result(schema.load(body))
+    except ValueError:
+        reading = None
     with transaction.atomic():
-        row = Generation.objects.select_for_update().filter(callback_token=token).first()
-        if row is None:
-            return None
-        try:
-            reading = schema.read_result(schema.load(body))
-        except ValueError:
-            reading = None
+        row = Generation.objects.select_for_update().get(pk=pk)
         outcome = _apply(row, reading, "callback", now) if reading else Callback.Outcome.UNREADABLE
         if reading is None or isinstance(reading, schema.Running):
             ask_soon(row, now)
@@ -62,8 +64,8 @@ def take_callback(token: str, body: bytes) -> uuid.UUID | None:
                 trace_id=reading.trace_id if reading else "",
                 body=body,
             )
-    logger.info("generation %s: callback, %s", row.pk, outcome)
-    return row.pk
+    logger.info("generation %s: callback, %s", pk, outcome)
+    return pk
 
 
 def ask_soon(row: Generation, now: datetime) -> None:
