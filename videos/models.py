@@ -18,6 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from .luma import schema
 from .states import IN_FLIGHT, TERMINAL, State, sources
 
+FARTHEST = timedelta(hours=1, minutes=10)
+FARTHEST_QUEUED = timedelta(minutes=15)
+
 
 class User(AbstractUser):
     """A person. `generations_per_day` overrules the setting of that name; 0 means no limit."""
@@ -122,10 +125,7 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         return bool(self.due(now, *states).filter(pk=pk).update(next_check_at=now + lease))
 
     def due(self, now: datetime, *states: State) -> GenerationQuerySet:
-        """Rows, of `states` if given, that need work at `now`.
-
-        These are also those whose time is too far off to be true: the clock was set back since.
-        """
+        """Rows (of `states`, if given) that need work at `now`, or whose time is too far off: the clock was set back."""
         far = Q(next_check_at__gt=now + FARTHEST) | Q(state=State.QUEUED, next_check_at__gt=now + FARTHEST_QUEUED)
         rows = self.filter(Q(next_check_at__lte=now) | far)
         # Told by what they are not: SQLite would go through all that ever failed rather than through what is due.
@@ -138,10 +138,6 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def shown_to(self, owner: Any) -> GenerationQuerySet:
         """What `owner` sees: their own, not deleted."""
         return self.filter(owner=owner, deleted_at__isnull=True)
-
-
-FARTHEST = timedelta(hours=1, minutes=10)
-FARTHEST_QUEUED = timedelta(minutes=15)
 
 
 def new_callback_token() -> str:
