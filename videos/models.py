@@ -18,8 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from .luma import schema
 from .states import IN_FLIGHT, TERMINAL, State, sources
 
-FARTHEST = timedelta(hours=1, minutes=10)
-FARTHEST_QUEUED = timedelta(minutes=15)
+FARTHEST, FARTHEST_QUEUED = timedelta(hours=1, minutes=10), timedelta(minutes=15)
 
 
 class User(AbstractUser):
@@ -125,7 +124,7 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         return bool(self.due(now, *states).filter(pk=pk).update(next_check_at=now + lease))
 
     def due(self, now: datetime, *states: State) -> GenerationQuerySet:
-        """Rows (of `states`, if given) that need work at `now`, or whose time is too far off: the clock was set back."""
+        """Rows (of `states`, if given) that need work at `now`, or whose time is too far off: the clock went back."""
         far = Q(next_check_at__gt=now + FARTHEST) | Q(state=State.QUEUED, next_check_at__gt=now + FARTHEST_QUEUED)
         rows = self.filter(Q(next_check_at__lte=now) | far)
         # Told by what they are not: SQLite would go through all that ever failed rather than through what is due.
