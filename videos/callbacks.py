@@ -13,6 +13,9 @@ Never a 5xx for what the sender did: nobody knows whether the provider tries aga
 
 from __future__ import annotations
 
+import uuid
+
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -41,8 +44,21 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
     if len(body) > BODY_MAX:
         return JsonResponse({"error": "too large"}, status=413)
     # PostgreSQL refuses to compare anything with a NUL.
-    pk = None if "\0" in token else services.take_callback(token, body)
+    pk = None if "\0" in token else _taken(token, body)
     if pk is None:
         return JsonResponse({"error": "unknown"}, status=404)
     tasks.wake(pk)
     return JsonResponse({"received": True})
+
+
+def _taken(token: str, body: bytes) -> uuid.UUID | None:
+    connection.ensure_connection()
+    used = connection.connection
+    try:
+        return services.take_callback(token, body)
+    except (OperationalError, InterfaceError):
+        if connection.connection is used and connection.is_usable():
+            raise
+        # The database was restarted just now. Taking it twice changes nothing, and the sender may not come twice.
+        connection.close()
+        return services.take_callback(token, body)
