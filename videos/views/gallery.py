@@ -102,7 +102,7 @@ def live(request: StudioRequest) -> HttpResponse:
     still_open = any(row.open for row in rows)
     if still_open and not changed:
         return HttpResponse(status=204)
-    found = list(cards(Generation.objects.filter(pk__in=changed))) if changed else []
+    found = list(cards(Generation.objects.filter(pk__in=changed, deleted_at__isnull=True))) if changed else []
     for card in found:
         card.place = places.get(card.pk)
     status = 200 if still_open else HTMX_STOP_POLLING
