@@ -62,7 +62,7 @@ def advance(pk: str) -> None:
     finally:
         if downloads:
             _downloads.release()
-    again(touched, freed=bool(touched))
+    again(touched, freed=True)
 
 
 @db_task()
